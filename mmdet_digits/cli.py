@@ -1,0 +1,168 @@
+"""What the command lines share: arguments, loading a config, one way to report an error."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.error import URLError
+
+from mmengine.config import Config, DictAction
+from mmengine.logging import print_log
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.preflight import (
+    check_data,
+    check_options,
+    nearest_path,
+    unread_keys,
+)
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def config_parser(description: str) -> argparse.ArgumentParser:
+    """A parser with the arguments of every tool that runs a config."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument('config', help='config file, e.g. configs/digits/frcnn_tiny.py')
+    parser.add_argument('--work-dir', help='folder for the outputs (default: work_dirs/CONFIG)')
+    parser.add_argument('--data-root', help='folder with the data set (or set DIGITS_DATA_ROOT)')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='PATH=VALUE',
+        help='change values of the config, e.g. train_dataloader.batch_size=8; a path that does '
+        'not exist is an error, +PATH=VALUE adds one',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='how the processes of a distributed run are started',
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument('--debug', action='store_true', help='show tracebacks')
+    return parser
+
+
+def load_config(args: argparse.Namespace, splits: Sequence[str]) -> Config:
+    """Load a config as the command line asks for it, and check it.
+
+    Args:
+        args: parsed arguments of :func:`config_parser`.
+        splits: the splits that the tool reads, of ``'train'``, ``'val'`` and ``'test'``.
+
+    Raises:
+        InputError: the config, an option or the data set is not what it should be.
+    """
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if args.data_root:
+        os.environ['DIGITS_DATA_ROOT'] = str(Path(args.data_root).resolve())
+    os.environ.setdefault('DIGITS_DATA_ROOT', str(REPOSITORY / 'data' / 'digits'))
+    path = find_config(args.config)
+    cfg = Config.fromfile(path)
+    suspicious, unread = unread_keys(cfg.to_dict(), cfg.text)
+    findings = suspicious + check_options(cfg.to_dict(), args.cfg_options)
+    if findings:
+        raise InputError('\n'.join(map(str, findings)))
+    if unread:
+        print_log(f'Config keys that nothing reads: {", ".join(unread)}.', 'current')
+    cfg.merge_from_dict({key.lstrip('+'): value for key, value in args.cfg_options.items()})
+    findings = check_data({f'{split}_dataloader': cfg[f'{split}_dataloader'] for split in splits})
+    if findings:
+        raise InputError('\n'.join(map(str, findings)))
+    cfg.launcher = args.launcher
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', path.stem))
+    return cfg
+
+
+def build_runner(cfg: Config) -> Runner:
+    """The runner of a config: MMEngine's own, or the one its ``runner_type`` names."""
+    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+def find_config(name: str) -> Path:
+    """Find a config by its path from here, or else from the root of this repository.
+
+    Raises:
+        InputError: neither exists.
+    """
+    for path in (Path(name), REPOSITORY / name):
+        if path.is_file():
+            return path
+    known = [str(p.relative_to(REPOSITORY)) for p in sorted(REPOSITORY.glob('configs/digits/*.py'))]
+    raise InputError(
+        f'{name}: no such config.\n  expected: a file, e.g. one of {", ".join(known)}\n'
+        f'  fix: did you mean {nearest_path(name, known)}?'
+    )
+
+
+def find_checkpoint(name: str) -> Path:
+    """Find a checkpoint file.
+
+    Raises:
+        InputError: it is not there.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    beside = sorted(str(p) for p in path.parent.glob('*.pth')) if path.parent.is_dir() else []
+    raise InputError(
+        f'{name}: no such checkpoint.\n'
+        f'  found:    {", ".join(beside) or f"no .pth file in {path.parent}"}\n'
+        '  expected: a .pth file that tools/train.py wrote\n'
+        '  fix: give the path of one, or train one first'
+    )
+
+
+def weights_unavailable(cfg: Config, error: URLError) -> InputError:
+    """Explain that the pretrained weights of a config could not be fetched."""
+    init = cfg.model.backbone.get('init_cfg') or {}
+    return InputError(
+        f'The pretrained weights could not be fetched: {error.reason}.\n'
+        f'  found:    model.backbone.init_cfg.checkpoint={init.get("checkpoint")}\n'
+        '  expected: a connection, or a file\n'
+        '  fix: fetch the file on another machine and add\n'
+        '         --cfg-options model.backbone.init_cfg.checkpoint=FILE.pth\n'
+        '       or start from random weights, with every layer trained:\n'
+        '         --cfg-options model.backbone.init_cfg=None model.backbone.frozen_stages=-1 '
+        'model.backbone.norm_eval=False'
+    )
+
+
+def use_tta(cfg: Config, factors: Sequence[float] = (0.75, 1.0, 1.5)) -> None:
+    """Make a config test each image at several scales and merge the boxes by NMS.
+
+    A config's own ``tta_model`` and ``tta_pipeline`` are kept. mmdet's default flips the image,
+    which is no use for digits.
+
+    Args:
+        cfg: changed in place.
+        factors: scales, relative to that of the test pipeline.
+    """
+    load, resize, *annotations, pack = cfg.test_dataloader.dataset.pipeline
+    scales = [[round(side * factor) for side in resize['scale']] for factor in factors]
+    pack = dict(pack, meta_keys=(*pack['meta_keys'], 'flip', 'flip_direction'))
+    views = [[dict(resize, scale=tuple(scale)) for scale in scales]]
+    steps = [[step] for step in (dict(type='RandomFlip', prob=0.0), *annotations, pack)]
+    cfg.setdefault('tta_pipeline', [load, dict(type='TestTimeAug', transforms=views + steps)])
+    nms = dict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=100)
+    cfg.setdefault('tta_model', dict(type='DetTTAModel', tta_cfg=nms))
+    cfg.model = dict(**cfg.tta_model, module=cfg.model)
+    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+
+
+def run_tool(main: Callable[[], None], debug: bool = '--debug' in sys.argv) -> None:
+    """Run a tool; print what its user can put right without a traceback and exit with status 1."""
+    try:
+        main()
+    except (InputError, URLError) as error:
+        if debug:
+            raise
+        # A DataLoader worker hands its exception on as text, traceback first.
+        text = str(error).rpartition(f'{InputError.__name__}: ')[2]
+        sys.exit(f'error: {text}')

@@ -1,0 +1,184 @@
+"""COCO files as plain dictionaries: reading, splitting, counting and writing them.
+
+Nothing here needs torch or mmdet, so that the tools that prepare data start at once.
+"""
+
+import gzip
+import json
+import os
+import zlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mmdet_digits.categories import DIGITS, map_categories
+from mmdet_digits.utils.errors import InputError
+
+#: The categories of HW2: ids 1..10 are the digits 0..9.
+CATEGORIES = [{'id': label + 1, 'name': name} for label, name in enumerate(DIGITS)]
+
+
+@dataclass(frozen=True)
+class CocoCounts:
+    """What a COCO file of digits holds.
+
+    Args:
+        images: number of images.
+        boxes: number of boxes.
+        digits: boxes of each digit, 0 to 9.
+        lengths: number of images per number of boxes, in ascending order.
+    """
+
+    images: int
+    boxes: int
+    digits: tuple[int, ...]
+    lengths: dict[int, int]
+
+
+def read_coco(path: Path) -> dict:
+    """Read a COCO file, also a gzipped one.
+
+    Raises:
+        InputError: it is no JSON, lacks one of its three lists, or a box belongs to no image.
+    """
+    path = Path(path)
+    try:
+        with (gzip.open if path.suffix == '.gz' else open)(path, 'rt', encoding='utf-8') as file:
+            coco = json.load(file)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise InputError(f'{path}: not readable as JSON ({error}).') from error
+    keys = ('images', 'annotations', 'categories')
+    if not isinstance(coco, dict) or not all(isinstance(coco.get(key), list) for key in keys):
+        found = ', '.join(coco) if isinstance(coco, dict) else f'a {type(coco).__name__}'
+        raise InputError(
+            f'{path}: no COCO file. Expected the lists images, annotations and categories; '
+            f'found {found or "nothing"}.'
+        )
+    _check_ids(coco, path)
+    return coco
+
+
+def _check_ids(coco: dict, path: Path) -> None:
+    for index, image in enumerate(coco['images']):
+        if not {'id', 'file_name'} <= set(image):
+            raise InputError(f'{path}: images[{index}] lacks id or file_name: {image}')
+    ids = Counter(image['id'] for image in coco['images'])
+    twice = [image_id for image_id, count in ids.items() if count > 1]
+    if twice:
+        raise InputError(f'{path}: image id {twice[0]} stands {ids[twice[0]]} times.')
+    for annotation in coco['annotations']:
+        if annotation.get('image_id') not in ids:
+            raise InputError(
+                f'{path}: annotation {annotation.get("id")} belongs to image '
+                f'{annotation.get("image_id")}, which is not among the images.'
+            )
+
+
+def num_images(amount: str, total: int) -> int:
+    """Turn ``'200'`` (images) or ``'0.1'`` (a fraction) into a number of images.
+
+    Args:
+        amount: as it was typed. A fraction is written with a point.
+        total: images to take from.
+
+    Raises:
+        InputError: it is neither, or gives no image at all, or every one.
+    """
+    try:
+        count = int(amount) if '.' not in amount else round(float(amount) * total)
+    except (ValueError, OverflowError):
+        count = None
+    if count is None or not 0 < count < total:
+        raise InputError(
+            f'{amount} of {total} images: expected a number of images, e.g. 200, or a fraction '
+            'with a point, e.g. 0.1, that takes at least one image and leaves at least one.'
+        )
+    return count
+
+
+def split_coco(coco: dict, counts: Mapping[str, int], seed: int) -> dict[str, dict]:
+    """Split a COCO dictionary by image, at random.
+
+    Args:
+        coco: a COCO dictionary; not changed.
+        counts: number of images per split, except ``'train'``, which gets the rest. The images of a
+            split do not depend on the splits that follow it.
+        seed: not negative; the same seed gives the same splits.
+
+    Returns:
+        A COCO dictionary per split, ``'train'`` first; images and boxes keep their order and ids.
+
+    Raises:
+        InputError: no image would be left for ``'train'``, or the seed is negative.
+    """
+    total, asked = len(coco['images']), sum(counts.values())
+    if asked >= total:
+        wanted = ' and '.join(f'{count} for {split}' for split, count in counts.items())
+        raise InputError(f'{wanted} leave none of {total} images for train. Ask for fewer.')
+    if seed < 0:
+        raise InputError(f'The seed is {seed}, expected 0 or more.')
+    order = np.random.default_rng(seed).permutation(total)
+    ends = np.cumsum(list(counts.values()))
+    *parts, rest = np.split(order, ends)
+    chosen = {'train': rest, **dict(zip(counts, parts, strict=True))}
+    return {split: _subset(coco, sorted(indices)) for split, indices in chosen.items()}
+
+
+def _subset(coco: dict, indices: list[int]) -> dict:
+    images = [coco['images'][index] for index in indices]
+    ids = {image['id'] for image in images}
+    annotations = [box for box in coco['annotations'] if box['image_id'] in ids]
+    return coco | {'images': images, 'annotations': annotations}
+
+
+def count_coco(coco: dict, path: Path) -> CocoCounts:
+    """Count the digits and the number lengths of a COCO dictionary.
+
+    Args:
+        coco: a COCO dictionary whose categories are named as the digits.
+        path: its path, for the message.
+
+    Raises:
+        InputError: its categories are not the ten digits.
+    """
+    of_category = Counter(box['category_id'] for box in coco['annotations'])
+    of_image = Counter(box['image_id'] for box in coco['annotations'])
+    lengths = Counter(of_image[image['id']] for image in coco['images'])
+    return CocoCounts(
+        images=len(coco['images']),
+        boxes=len(coco['annotations']),
+        digits=tuple(of_category[i] for i in map_categories(coco['categories'], str(path))),
+        lengths=dict(sorted(lengths.items())),
+    )
+
+
+def write_json(path: Path, content: dict, overwrite: bool = False) -> None:
+    """Write a JSON file so that it is there whole or not at all.
+
+    Raises:
+        InputError: the file exists and ``overwrite`` is not set.
+    """
+    check_free(path, overwrite)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
+    try:
+        partial.write_text(json.dumps(content) + '\n', encoding='utf-8')
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def check_free(path: Path, overwrite: bool = False) -> None:
+    """Refuse a path that may not be written.
+
+    Raises:
+        InputError: it is a folder, or it exists and ``overwrite`` is not set.
+    """
+    if Path(path).is_dir():
+        raise InputError(f'{path} is a folder, expected the name of a file to write.')
+    if not overwrite and (Path(path).exists() or Path(path).is_symlink()):
+        raise InputError(f'{path} exists. Nothing was changed. Add --overwrite to replace it.')

@@ -1,0 +1,200 @@
+"""What the command lines of the converters share."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import track
+from rich.table import Table
+
+from mmdet_digits.categories import DIGITS
+from mmdet_digits.datasets.coco_files import (
+    CocoCounts,
+    check_free,
+    count_coco,
+    num_images,
+    split_coco,
+    write_json,
+)
+from mmdet_digits.datasets.converters.image_sizes import ImageSizes, image_files, read_sizes
+from mmdet_digits.datasets.converters.records import Conversion, DigitRecord, build_coco
+from mmdet_digits.utils.errors import InputError
+
+KEEP_ONE_BASED = (
+    'leave coordinates as they are, with the first pixel 1 (default: subtract 1, as COCO counts '
+    'from 0)'
+)
+
+
+def converter_parser(description: str) -> argparse.ArgumentParser:
+    """A parser with the arguments of every converter but its input."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('-o', '--out', type=Path, required=True, metavar='JSON', help='to write')
+    parser.add_argument(
+        '--sizes',
+        type=Path,
+        metavar='JSON',
+        help='take the sizes of the images from a COCO file or {"1.png": [width, height]} instead '
+        'of opening each image',
+    )
+    parser.add_argument(
+        '--keep-outside',
+        action='store_true',
+        help='leave boxes as they are that cross the edge of their image (default: cut them)',
+    )
+    parser.add_argument(
+        '--split',
+        metavar='N|FRACTION',
+        help='take so many images, or this fraction (0.1), at random, for --valid-out',
+    )
+    parser.add_argument('--seed', type=int, default=0, metavar='N', help='same seed, same split')
+    parser.add_argument(
+        '--valid-out', type=Path, metavar='JSON', help='default: valid.json beside --out'
+    )
+    parser.add_argument('--skip-bad', action='store_true', help='leave wrong records out, listed')
+    parser.add_argument('--overwrite', action='store_true', help='replace files that exist')
+    return parser
+
+
+def image_sizes(args: argparse.Namespace, images: Path | None) -> ImageSizes:
+    """Where sizes come from: ``--sizes`` if given, otherwise the folder of images if given.
+
+    Raises:
+        InputError: what was given is not there.
+    """
+    if args.sizes is not None:
+        return ImageSizes(images, read_sizes(args.sizes))
+    if images is not None and not images.is_dir():
+        raise InputError(f'{images} is no folder. Give --images with the folder of the images.')
+    return ImageSizes(images)
+
+
+def convert(
+    args: argparse.Namespace,
+    open_records: Callable[[], Sequence[DigitRecord]],
+    sizes: ImageSizes,
+) -> None:
+    """Convert, write and say what was written.
+
+    Args:
+        args: arguments of :func:`converter_parser`.
+        open_records: opens the input; called after the outputs were checked.
+        sizes: finds the sizes of the images.
+
+    Raises:
+        InputError: an argument or a record is wrong; nothing is written then.
+    """
+    outputs = output_paths(args)
+    for path in outputs.values():
+        check_free(path, args.overwrite)
+    console = Console()
+
+    def progress(indices: Iterable[int]) -> Iterable[int]:
+        return track(indices, description='images', console=console)
+
+    records = open_records()
+    if args.split:
+        num_images(args.split, len(records))  # a wrong amount is told at once
+    conversion = build_coco(records, sizes, not args.keep_outside, args.skip_bad, progress)
+    parts = {'train': conversion.coco}
+    if args.split:
+        count = num_images(args.split, len(conversion.coco['images']))
+        parts = split_coco(conversion.coco, {'valid': count}, args.seed)
+    counts = {outputs[s].name: count_coco(part, outputs[s]) for s, part in parts.items()}
+    for split, part in parts.items():
+        write_json(outputs[split], part, args.overwrite)
+    console.print(summary_table(counts))
+    for line in remarks(args, conversion, sizes):
+        console.print(escape(line), soft_wrap=True)
+
+
+def output_paths(args: argparse.Namespace) -> dict[str, Path]:
+    """The file to write per split.
+
+    Raises:
+        InputError: both splits would be the same file, or there is no second one.
+    """
+    if not args.split:
+        if args.valid_out:
+            raise InputError('--valid-out needs --split, which says how much goes there.')
+        return {'train': args.out}
+    valid = args.valid_out or args.out.with_name('valid.json')
+    if valid.absolute() == args.out.absolute():
+        raise InputError(f'--out and --valid-out are both {valid}.')
+    return {'train': args.out, 'valid': valid}
+
+
+def summary_table(counts: dict[str, CocoCounts]) -> Table:
+    """Images, boxes, boxes of each digit and images by number of digits; a column per file."""
+    table = Table('')
+    for name in counts:
+        table.add_column(name, justify='right')
+    columns = list(counts.values())
+
+    def add(name: str, values: Iterable[int], last: bool = False) -> None:
+        table.add_row(name, *(f'{value:,}' for value in values), end_section=last)
+
+    add('images', (count.images for count in columns))
+    add('boxes', (count.boxes for count in columns), last=True)
+    for label, name in enumerate(DIGITS):
+        add(f'digit {name}', (count.digits[label] for count in columns), name == DIGITS[-1])
+    for length in sorted({length for count in columns for length in count.lengths}):
+        name = f'images with {length} digit{"" if length == 1 else "s"}'
+        add(name, (count.lengths.get(length, 0) for count in columns))
+    return table
+
+
+def remarks(args: argparse.Namespace, conversion: Conversion, sizes: ImageSizes) -> list[str]:
+    """What was changed or left out, and what to do next."""
+    lines = []
+    if 'keep_one_based' in args:
+        kept = 'kept: the first pixel is 1' if args.keep_one_based else 'made 0-based: x - 1, y - 1'
+        lines.append(f'Coordinates were {kept}.')
+    if args.keep_outside:
+        lines.append('Boxes that cross the edge of their image were left as they are.')
+    else:
+        lines.append(f'{conversion.clipped:,} boxes were cut at the edge of their image.')
+    if conversion.skipped:
+        lines.append(f'Wrong records, left out: {len(conversion.skipped)}')
+        lines += [f'  {text}' for text in conversion.skipped]
+    if not conversion.ids_from_names:
+        lines.append('The file names are no numbers, or not unique ones: image ids count from 1.')
+    if sizes.folder is not None and sizes.folder.is_dir():
+        names = {image['file_name'] for image in conversion.coco['images']}
+        unused = [path for path in image_files(sizes.folder) if path.name not in names]
+        if unused:
+            first = f'the first is {unused[0].name}'
+            lines.append(f'Images of {sizes.folder} not in the file: {len(unused)}, {first}.')
+    return [*lines, next_step(args)]
+
+
+def next_step(args: argparse.Namespace) -> str:
+    """How to use what was written."""
+    if args.split:
+        return (
+            'Both files are about the same folder of images: train with --cfg-options '
+            'val_dataloader.dataset.data_prefix.img=FOLDER/'
+        )
+    folder = args.out.parent
+    if args.out.name == 'train.json' and (folder / 'train').is_dir():
+        return f'Next: python tools/prepare_data.py link {shlex.quote(str(folder))} --valid 0.1'
+    return (
+        'Next: give it the name train.json beside a folder train/ of its images, then python '
+        'tools/prepare_data.py link FOLDER --valid 0.1'
+    )
+
+
+def run_converter(main: Callable[[], None]) -> None:
+    """Run a converter; exit with status 1 and the message if its input is wrong."""
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f'error: {error}')
+    except KeyboardInterrupt:
+        sys.exit('Interrupted.')

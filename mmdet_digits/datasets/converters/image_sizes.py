@@ -1,0 +1,112 @@
+"""Where the width and the height of an image come from."""
+
+import gzip
+import json
+import zlib
+from pathlib import Path
+
+from PIL import Image
+
+from mmdet_digits.datasets.converters.records import DigitRecord
+from mmdet_digits.utils.errors import InputError
+
+EXTENSIONS = frozenset({'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp'})
+ORIENTATION = 274  # EXIF tag; 5 to 8 mean that the picture is shown turned by 90 degrees
+
+
+class ImageSizes:
+    """Finds the size of a record's image: in a table, in the image, or in the annotation itself.
+
+    Args:
+        folder: folder of the images, or None.
+        table: ``(width, height)`` per file name, or None. Where it is given no image is opened.
+    """
+
+    def __init__(self, folder: Path | None = None, table: dict | None = None) -> None:
+        self.folder = folder
+        self.table = table
+
+    def __call__(self, record: DigitRecord) -> tuple[int, int]:
+        """Give ``(width, height)``.
+
+        Raises:
+            InputError: it is not known, the image cannot be read, or it is not as the annotation
+                says.
+        """
+        size = self._look_up(record)
+        if size is None:
+            why = 'give --images with its folder, or --sizes'
+            if self.table is not None:
+                why = 'it is not in the table of sizes'
+            raise InputError(f'{record.where}: the size of {record.file_name} is not known: {why}.')
+        if record.size is not None and tuple(size) != tuple(record.size):
+            raise InputError(
+                f'{record.where}: the image is {size[0]} x {size[1]} px, the annotation says '
+                f'{record.size[0]} x {record.size[1]}.'
+            )
+        return size
+
+    def _look_up(self, record: DigitRecord) -> tuple[int, int] | None:
+        if self.table is not None:
+            return self.table.get(record.file_name, record.size)
+        if self.folder is None:
+            return record.size
+        path = self.folder / record.file_name
+        if not path.is_file():
+            raise InputError(f'{record.where}: {path} is not there (see --images, --sizes).')
+        return image_size(path)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Read ``(width, height)`` from the head of an image, turned as its EXIF tag says.
+
+    Raises:
+        InputError: it is no image.
+    """
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(ORIENTATION, 1) >= 5
+    except (OSError, Image.DecompressionBombError) as error:
+        raise InputError(f'{path}: not readable as an image ({error}).') from error
+    return (height, width) if turned else (width, height)
+
+
+def read_sizes(path: Path) -> dict[str, tuple[int, int]]:
+    """Read a table of sizes: a COCO file, or ``{"1.png": [width, height]}``; may be gzipped.
+
+    Raises:
+        InputError: it is neither.
+    """
+    try:
+        with (gzip.open if path.suffix == '.gz' else open)(path, 'rt', encoding='utf-8') as file:
+            content = json.load(file)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise InputError(f'{path}: not readable as JSON ({error}).') from error
+    try:
+        if isinstance(content.get('images'), list):
+            content = {im['file_name']: (im['width'], im['height']) for im in content['images']}
+        table = {str(name): (int(width), int(height)) for name, (width, height) in content.items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f'{path}: no table of sizes ({type(error).__name__}: {error}). Expected a COCO file or '
+            '{"1.png": [width, height], ...}.'
+        ) from error
+    wrong = [name for name, size in table.items() if min(size) <= 0]
+    if wrong:
+        width, height = table[wrong[0]]
+        raise InputError(f'{path}: {wrong[0]} is {width} x {height} px.')
+    return table
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images of a folder, those named by numbers first and in their order."""
+    paths = [path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS]
+    return sorted(paths, key=natural_order)
+
+
+def natural_order(path: Path) -> tuple:
+    """Sort key: numbers by value, before names by letter."""
+    stem = path.stem
+    number = stem.isascii() and stem.isdigit()
+    return (0, int(stem), path.name) if number else (1, 0, path.name)

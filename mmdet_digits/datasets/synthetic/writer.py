@@ -1,0 +1,334 @@
+"""Write a folder of synthetic scenes in the HW2 format, with several processes.
+
+``synthetic.json`` in the folder says what made it. It is written first with ``"complete": false``
+and last with ``"complete": true``; without it a folder is never touched.
+"""
+
+import concurrent.futures
+import contextlib
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmdet_digits.datasets.coco_files import CATEGORIES
+from mmdet_digits.datasets.synthetic.folders import SPLITS, FolderError, describe
+from mmdet_digits.datasets.synthetic.glyphs import load_glyphs
+from mmdet_digits.datasets.synthetic.parameters import GENERATOR_VERSION, LOOKS
+from mmdet_digits.datasets.synthetic.scenes import Scene, draw_scene
+
+MARKER = 'synthetic.json'
+CHUNK = 20  # images per task of a worker
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """What to draw. The same values give the same bytes.
+
+    Args:
+        train: Images in ``train/``.
+        valid: Images in ``valid/``.
+        test: Images in ``test/``.
+        seed: Not negative.
+        look: How hard the scenes are to read: ``'street'``, as SVHN, or ``'clear'``.
+    """
+
+    train: int = 2000
+    valid: int = 200
+    test: int = 200
+    seed: int = 0
+    look: str = 'street'
+
+    def __post_init__(self):
+        if self.look not in LOOKS:
+            raise ValueError(f'look is {self.look!r}, expected {" or ".join(LOOKS)}.')
+        for name, value in {**self.counts, 'seed': self.seed}.items():
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise ValueError(f'{name} is {value!r}, expected a whole number, 0 or more.')
+        if not any(self.counts.values()):
+            raise ValueError('train, valid and test are all 0: there is nothing to draw.')
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Images per split."""
+        return {split: getattr(self, split) for split in SPLITS}
+
+
+@dataclass(frozen=True)
+class SplitSummary:
+    """What was written to one split.
+
+    Args:
+        split: ``'train'``, ``'valid'`` or ``'test'``.
+        images: Number of images.
+        digits: Number of boxes.
+        lengths: How many numbers have each length.
+        seconds: Wall time.
+    """
+
+    split: str
+    images: int
+    digits: int
+    lengths: dict[int, int]
+    seconds: float
+
+
+def draw_image(spec: DatasetSpec, split: str, index: int) -> Scene:
+    """Draw image ``index`` (from 1) of a split; its generator depends on nothing else."""
+    sequence = np.random.SeedSequence((spec.seed, SPLITS.index(split), index))
+    return draw_scene(np.random.default_rng(sequence), load_glyphs(), look=spec.look)
+
+
+def write_dataset(
+    out: Path,
+    spec: DatasetSpec,
+    workers: int | None = None,
+    overwrite: bool = False,
+    on_progress: Callable[[str, int], None] | None = None,
+    start_method: str | None = None,
+) -> list[SplitSummary] | None:
+    """Draw all images of ``spec`` into ``out``.
+
+    Args:
+        out: Folder; must be empty, not exist, or hold an earlier run of the same ``spec``.
+        spec: What to draw.
+        workers: Processes; default: the CPUs this process may use. The result is the same.
+        overwrite: Replace an earlier run with other values: exactly the files it made.
+        on_progress: Called with the split and the number of images that were added to it.
+        start_method: ``'fork'``, ``'spawn'`` or ``'forkserver'``; default: Python's.
+
+    Returns:
+        One summary per split, or None if the folder already holds exactly this.
+
+    Raises:
+        FolderError: The folder is not ours, or holds something else; nothing is changed.
+        ValueError: ``workers`` is below 1.
+    """
+    out = Path(out)
+    workers = _cpus() if workers is None else workers
+    if workers < 1:
+        raise ValueError(f'workers is {workers}, expected 1 or more.')
+    if not prepare_folder(out, spec, overwrite):
+        return None
+    _write_json(out / MARKER, _marker(spec, complete=False))
+    summaries, contents = [], {}
+    tasks = sum(-(-count // CHUNK) for count in spec.counts.values())
+    with _pool(min(workers, tasks), start_method) as run:
+        for split, count in spec.counts.items():
+            (out / split).mkdir(exist_ok=True)
+            start = time.perf_counter()
+            records = []
+            for part in run(_write_chunk, list(_chunks(out, spec, split, count))):
+                records += part
+                if on_progress:
+                    on_progress(split, len(part))
+            contents[split] = coco(records)
+            summaries.append(_summary(split, records, time.perf_counter() - start))
+    for split, content in contents.items():
+        _write_json(out / f'{split}.json', content)
+    _write_json(out / MARKER, _marker(spec, complete=True, out=out))
+    return summaries
+
+
+def prepare_folder(out: Path, spec: DatasetSpec, overwrite: bool) -> bool:
+    """Decide whether ``out`` may be written, and clear an earlier run from it if so.
+
+    Returns:
+        False if it already holds exactly ``spec``.
+
+    Raises:
+        FolderError: It may not.
+    """
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise FolderError(f'{out} is {describe(out)}, expected a folder. Give another --out.')
+    if not out.exists() or not any(out.iterdir()):
+        out.mkdir(parents=True, exist_ok=True)
+        return True
+    marker = _read_marker(out)
+    made = DatasetSpec(**marker['spec'])
+    same = made == spec and marker['generator_version'] == GENERATOR_VERSION
+    if not overwrite:
+        if not same:
+            raise FolderError(
+                f'{out} holds other synthetic data: {_tell(made, marker)}; asked for: '
+                f'{_tell(spec)}. Nothing was changed. Add --overwrite, or give another --out.'
+            )
+        if marker['complete']:
+            damage = _damage(out, made, marker)
+            if damage:
+                raise FolderError(
+                    f'{out} is not as it was drawn: {damage}. Nothing was changed. '
+                    'Add --overwrite to draw it again, or give another --out.'
+                )
+            return False
+    _clear(out, made)
+    return True
+
+
+def coco(records: list[dict]) -> dict:
+    """COCO's dictionary from records of `_write_chunk`, which are in the order of the images."""
+    images, annotations = [], []
+    for record in records:
+        index = record['index']
+        image = {'id': index, 'file_name': f'{index}.png'}
+        images.append(image | {'width': record['width'], 'height': record['height']})
+        for digit, (x, y, w, h) in zip(record['digits'], record['bboxes'], strict=True):
+            annotations.append(
+                {
+                    'id': len(annotations) + 1,
+                    'image_id': index,
+                    'category_id': int(digit) + 1,
+                    'bbox': [x, y, w, h],
+                    'area': w * h,
+                    'iscrowd': 0,
+                }
+            )
+    return {'images': images, 'annotations': annotations, 'categories': CATEGORIES}
+
+
+def _chunks(
+    out: Path, spec: DatasetSpec, split: str, count: int
+) -> Iterator[tuple[Path, DatasetSpec, str, range]]:
+    for start in range(1, count + 1, CHUNK):
+        yield out, spec, split, range(start, min(start + CHUNK, count + 1))
+
+
+def _write_chunk(task: tuple[Path, DatasetSpec, str, range]) -> list[dict]:
+    """Draw and write some images; runs in a worker."""
+    out, spec, split, indices = task
+    records = []
+    for index in indices:
+        scene = draw_image(spec, split, index)
+        _, data = cv2.imencode('.png', scene.image, [cv2.IMWRITE_PNG_COMPRESSION, 3])
+        (out / split / f'{index}.png').write_bytes(data.tobytes())
+        height, width = scene.image.shape[:2]
+        record = {'index': index, 'width': width, 'height': height, 'digits': scene.digits}
+        records.append(record | {'bboxes': scene.bboxes.tolist()})
+    return records
+
+
+def _start_worker() -> None:
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's business
+
+
+def _cpus() -> int:
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _pool(workers: int, start_method: str | None) -> Iterator[Callable]:
+    """Give a ``map`` that keeps the order, in this process or in several."""
+    if workers == 1:
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        try:
+            yield map
+        finally:
+            cv2.setNumThreads(threads)
+        return
+    context = multiprocessing.get_context(start_method)
+    executor = concurrent.futures.ProcessPoolExecutor(workers, context, _start_worker)
+    try:
+        yield executor.map
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _summary(split: str, records: list[dict], seconds: float) -> SplitSummary:
+    lengths = Counter(len(record['digits']) for record in records)
+    digits = sum(length * count for length, count in lengths.items())
+    return SplitSummary(split, len(records), digits, dict(sorted(lengths.items())), seconds)
+
+
+def _write_json(path: Path, content: dict) -> None:
+    """Write beside the target and rename: the file is there whole or not at all."""
+    temporary = path.with_name(f'.{path.name}.part')
+    temporary.write_text(json.dumps(content), encoding='utf-8')
+    temporary.replace(path)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _marker(spec: DatasetSpec, complete: bool, out: Path | None = None) -> dict:
+    marker = {
+        'made_by': 'tools/prepare_data.py synthetic',
+        'generator_version': GENERATOR_VERSION,
+        'spec': asdict(spec),
+        'complete': complete,
+    }
+    if complete:
+        marker['sha256'] = {f'{s}.json': _sha256(out / f'{s}.json') for s in SPLITS}
+    return marker
+
+
+def _read_marker(out: Path) -> dict:
+    path = out / MARKER
+    if not path.is_file():
+        raise FolderError(
+            f'{out} holds {describe(out)} but no {MARKER}: it was not made by this command. '
+            'Nothing was changed. Give another folder with --out, or move this one away.'
+        )
+    try:
+        marker = json.loads(path.read_text(encoding='utf-8'))
+        DatasetSpec(**marker['spec'])
+        _ = marker['complete'], marker['generator_version']
+    except (ValueError, TypeError, KeyError) as error:
+        raise FolderError(
+            f'{path} is not readable as the marker of synthetic data ({error}). Nothing was '
+            'changed. Give another folder with --out, or move this one away.'
+        ) from error
+    linked = [split for split in SPLITS if (out / split).is_symlink()]
+    if linked:
+        raise FolderError(
+            f'{out}/{linked[0]} is a link, expected a folder made by this command. Nothing was '
+            'changed. Remove the link or give another --out.'
+        )
+    return marker
+
+
+def _tell(spec: DatasetSpec, marker: dict | None = None) -> str:
+    values = ' '.join(f'--{name} {value}' for name, value in asdict(spec).items())
+    version = marker['generator_version'] if marker else GENERATOR_VERSION
+    unfinished = '' if marker is None or marker['complete'] else ', unfinished'
+    return f'{values} (generator {version}{unfinished})'
+
+
+def _damage(out: Path, spec: DatasetSpec, marker: dict) -> str:
+    """Say what differs from what was written, or ''. Image contents are not read."""
+    for split, count in spec.counts.items():
+        folder = out / split
+        found = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+        missing = [n for n in (f'{i}.png' for i in range(1, count + 1)) if n not in found]
+        if missing:
+            return f'{split}/ lacks {len(missing)} of {count} images, the first is {missing[0]}'
+        path = out / f'{split}.json'
+        if not path.is_file():
+            return f'{path.name} is missing'
+        if _sha256(path) != marker.get('sha256', {}).get(path.name):
+            return f'{path.name} was changed'
+    return ''
+
+
+def _clear(out: Path, spec: DatasetSpec) -> None:
+    """Remove what a run with ``spec`` makes, and nothing else; the marker stays, as unfinished."""
+    _write_json(out / MARKER, _marker(spec, complete=False))
+    for split, count in spec.counts.items():
+        (out / f'{split}.json').unlink(missing_ok=True)
+        for index in range(1, count + 1):
+            (out / split / f'{index}.png').unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (out / split).rmdir()  # only if empty

@@ -1,0 +1,62 @@
+"""Image loading that names the file when it is broken."""
+
+from pathlib import Path
+
+import cv2
+from mmcv.transforms import LoadImageFromFile
+from mmdet.registry import TRANSFORMS
+
+from mmdet_digits.utils.errors import InputError
+
+
+@TRANSFORMS.register_module()
+class LoadCheckedImage(LoadImageFromFile):
+    """mmcv's ``LoadImageFromFile`` with two checks.
+
+    A file that cannot be decoded, and an image whose size is not the one its annotation file
+    states (its boxes would lie elsewhere), are errors that name the file. Arguments are those of
+    :class:`mmcv.transforms.LoadImageFromFile`.
+    """
+
+    def transform(self, results: dict) -> dict | None:
+        """Load ``results['img_path']`` as a (H, W, 3) uint8 BGR array.
+
+        Raises:
+            InputError: the file is missing, cannot be decoded or has an unexpected size.
+        """
+        path = results['img_path']
+        try:
+            loaded = super().transform(results)
+        except FileNotFoundError as error:
+            raise InputError(
+                f'{path}: no such image.\n  fix: put the file there, or remove its entry from the '
+                'annotation file'
+            ) from error
+        except (AssertionError, cv2.error) as error:
+            raise InputError(
+                f'{path}: cannot be decoded as an image.\n'
+                f'  found:    {_content(path)}\n'
+                '  expected: a complete PNG or JPEG\n'
+                '  fix: copy the file again, or remove its entry from the annotation file'
+            ) from error
+        if loaded is not None and 'height' in results:
+            _check_size(path, loaded['ori_shape'], (results['height'], results['width']))
+        return loaded
+
+
+def _content(path: str) -> str:
+    """Say how many bytes a file has and what they begin with."""
+    data = Path(path).read_bytes()
+    return f'{len(data)} bytes, beginning with {data[:8]!r}'
+
+
+def _check_size(path: str, found: tuple[int, int], expected: tuple[int, int]) -> None:
+    """Raise InputError unless two (height, width) agree."""
+    if tuple(found) != tuple(expected):
+        raise InputError(
+            f'{path}: the image is not the size that its annotation file states.\n'
+            f'  found:    {found[1]} x {found[0]} (width x height)\n'
+            f'  expected: {expected[1]} x {expected[0]}\n'
+            '  fix: restore the original image, or correct width, height and the boxes of its '
+            'entry'
+        )

@@ -1,0 +1,118 @@
+"""Validation that measures the losses beside the metrics."""
+
+from collections import defaultdict
+
+import torch
+from mmcv.transforms import LoadAnnotations, Resize
+from mmdet.registry import LOOPS
+from mmengine.dist import all_reduce
+from mmengine.model import is_model_wrapper
+from mmengine.runner import ValLoop
+from mmengine.runner.amp import autocast
+
+from mmdet_digits.engine.pipelines import find_pipelines
+from mmdet_digits.engine.randomness import (
+    VALIDATION_STEP,
+    preserved_randomness,
+    seed_from,
+)
+from mmdet_digits.engine.shared_forward import predict_with_loss
+from mmdet_digits.utils.errors import InputError
+
+
+@LOOPS.register_module()
+class ValLossLoop(ValLoop):
+    """MMEngine's ``ValLoop`` with ``val/loss``, ``val/loss_cls``, ... beside the metrics.
+
+    Losses and predictions come from one pass through backbone and neck, with the model in eval
+    mode. The losses are ``model.loss``'s, averaged over the images: anchors and RoIs are sampled
+    as in training, from proposals as at test time. On several ranks, the few images that the
+    sampler repeats to even out the ranks count twice. The sampling is the same in every epoch and
+    on every resume, since the random generators are seeded from (seed, batch, rank), and training
+    continues with the random numbers it would have had without validation.
+
+    Both published systems ran the network twice, the second time in training mode, which for
+    batch norm layers that are not frozen also changes the model.
+
+    Args:
+        runner: the runner.
+        dataloader: of the validation set.
+        evaluator: the metrics.
+        fp16: run the model in mixed precision.
+        share_proposals: whether the RoIs of the loss are sampled from the proposals of the
+            prediction (``test_cfg.rpn``), which costs nothing; if not, from proposals of their own
+            (``train_cfg.rpn_proposal``), which are more, and often half of validation's cost.
+
+    Raises:
+        InputError: the pipeline loads no ground truth, or loads it before the image is resized.
+    """
+
+    def __init__(
+        self, runner, dataloader, evaluator, fp16: bool = False, share_proposals: bool = True
+    ) -> None:
+        super().__init__(runner, dataloader, evaluator, fp16)
+        self.share_proposals = share_proposals
+        for pipeline in find_pipelines(self.dataloader.dataset):
+            check_ground_truth(pipeline.transforms)
+
+    def run(self) -> dict[str, float]:
+        """Validate once."""
+        with preserved_randomness():
+            self.runner.call_hook('before_val')
+            self.runner.call_hook('before_val_epoch')
+            self.runner.model.eval()
+            self._sums, self._images = defaultdict(float), 0
+            for idx, data_batch in enumerate(self.dataloader):
+                self.run_iter(idx, data_batch)
+            metrics = self.evaluator.evaluate(len(self.dataloader.dataset))
+            metrics.update(self._mean_losses())
+            self.runner.call_hook('after_val_epoch', metrics=metrics)
+            self.runner.call_hook('after_val')
+        return metrics
+
+    @torch.no_grad()
+    def run_iter(self, idx: int, data_batch: dict) -> None:
+        """Predict one batch, add up its losses."""
+        self.runner.call_hook('before_val_iter', batch_idx=idx, data_batch=data_batch)
+        model = self.runner.model
+        model = model.module if is_model_wrapper(model) else model
+        seed_from(VALIDATION_STEP, self.runner.seed, idx, self.runner.rank)
+        with autocast(enabled=self.fp16):
+            outputs, losses = predict_with_loss(model, data_batch, self.share_proposals)
+        for name, value in losses.items():
+            self._sums[name] += value.double() * len(outputs)
+        self._images += len(outputs)
+        self.evaluator.process(data_samples=outputs, data_batch=data_batch)
+        self.runner.call_hook(
+            'after_val_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs
+        )
+
+    def _mean_losses(self) -> dict[str, float]:
+        """The losses averaged over the images of all ranks, under ``val/``."""
+        values = [torch.as_tensor(value).reshape(()) for value in self._sums.values()]
+        images = values[0].new_tensor(self._images)
+        totals = torch.stack([*values, images])
+        all_reduce(totals)
+        means = (totals[:-1] / totals[-1]).tolist()
+        return {f'val/{name}': mean for name, mean in zip(self._sums, means, strict=True)}
+
+
+def check_ground_truth(transforms: list) -> None:
+    """Check that a validation pipeline keeps the ground truth in pixels of the original image.
+
+    Args:
+        transforms: of the pipeline, built.
+
+    Raises:
+        InputError: it does not, or loads none.
+    """
+    names = ', '.join(type(transform).__name__ for transform in transforms)
+    loads = [i for i, step in enumerate(transforms) if isinstance(step, LoadAnnotations)]
+    resizes = [i for i, step in enumerate(transforms) if isinstance(step, Resize)]
+    if not loads or (resizes and loads[0] < resizes[-1]):
+        raise InputError(
+            'The validation loss needs the ground truth, in pixels of the original image.\n'
+            f'  found:    val_dataloader.dataset.pipeline: {names}\n'
+            '  expected: LoadAnnotations(with_bbox=True) after the last Resize\n'
+            "  fix: put it there, or validate without losses: val_cfg.type='ValLoop'"
+        )

@@ -1,0 +1,72 @@
+"""Number assemblies named on a command line: a preset, or a JSON file."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from mmdet_digits.evaluation.files import read_json
+from mmdet_digits.evaluation.functional.number_assembly import (
+    PRESETS,
+    NumberAssembly,
+    resolve_assembly,
+)
+from mmdet_digits.utils.errors import InputError
+
+
+def read_assembly(spec: str) -> NumberAssembly:
+    """Turn the value of ``--assembly`` into a setting.
+
+    Args:
+        spec: a preset's name, or the path of a JSON file with fields of ``NumberAssembly``.
+
+    Raises:
+        InputError: neither such a preset nor such a file, or the file has other fields.
+    """
+    if spec in PRESETS:
+        return PRESETS[spec]
+    if not Path(spec).is_file():
+        raise InputError(
+            f'--assembly {spec}: neither a preset nor a file.\n'
+            f'  expected: {", ".join(PRESETS)}, or a JSON file such as tune_assembly.py writes\n'
+            '  fix: correct the name'
+        )
+    content = read_json(spec, 'a JSON object with fields of NumberAssembly')
+    try:
+        return resolve_assembly(content)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f'{spec}: not a number assembly.\n  found:    {error}\n'
+            '  expected: a JSON object such as {"preset": "default", "score_thr": 0.4}\n'
+            '  fix: correct that field'
+        ) from error
+
+
+def assembly_json(assembly: NumberAssembly) -> str:
+    """Write out every field, so that the file means the same after a preset has changed."""
+    return json.dumps(asdict(assembly), indent=2) + '\n'
+
+
+def assembly_overrides(assembly: NumberAssembly) -> dict:
+    """Return the fields that differ from the default preset."""
+    default = asdict(PRESETS['default'])
+    return {key: value for key, value in asdict(assembly).items() if value != default[key]}
+
+
+def config_line(assembly: NumberAssembly) -> str:
+    """Return the evaluator of a config that uses this assembly, as Python source."""
+    fields = ', '.join(f'{key}={value!r}' for key, value in assembly_overrides(assembly).items())
+    return f"dict(type='NumberMetric', assembly=dict({fields}))"
+
+
+def config_options(assembly: NumberAssembly, evaluator: int = 1) -> str:
+    """Return the arguments that make ``tools/test.py`` use this assembly.
+
+    Args:
+        assembly: The setting.
+        evaluator: Place of ``NumberMetric`` in the config's ``test_evaluator``.
+    """
+    options = [
+        f'+test_evaluator.{evaluator}.assembly.{key}={value}'
+        for key, value in assembly_overrides(assembly).items()
+    ]
+    return ' '.join(['--cfg-options', *options]) if options else ''

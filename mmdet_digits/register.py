@@ -1,0 +1,27 @@
+"""Add every module of this project to mmdet's registries.
+
+Configs name this file in ``custom_imports``. The operators come first: mmdet looks for ``mmcv.ops``
+when it is imported, so a missing compiled extension has to be replaced before that.
+"""
+
+from mmdet_digits.ops import ensure_ops
+
+ensure_ops()
+
+import mmdet_digits.datasets.digits_dataset  # noqa: E402
+import mmdet_digits.datasets.transforms.color_jitter  # noqa: E402
+import mmdet_digits.datasets.transforms.load_checked_image  # noqa: E402
+import mmdet_digits.datasets.transforms.random_area_erasing  # noqa: E402
+import mmdet_digits.datasets.transforms.random_center_affine  # noqa: E402
+import mmdet_digits.engine.hooks.derived_randomness_hook  # noqa: E402
+import mmdet_digits.engine.hooks.missed_validation_hook  # noqa: E402
+import mmdet_digits.engine.hooks.run_estimate_hook  # noqa: E402
+import mmdet_digits.engine.hooks.throughput_hook  # noqa: E402
+import mmdet_digits.engine.loops.val_loss_loop  # noqa: E402
+import mmdet_digits.engine.portable_amp_optim_wrapper  # noqa: E402
+import mmdet_digits.evaluation.metrics.digits_coco_metric  # noqa: E402
+import mmdet_digits.evaluation.metrics.digits_precision_metric  # noqa: E402
+import mmdet_digits.evaluation.metrics.number_metric  # noqa: E402
+import mmdet_digits.models.float32_roi_extractor  # noqa: E402
+import mmdet_digits.models.rounded_anchor_generator  # noqa: E402
+import mmdet_digits.models.torchvision_weights  # noqa: E402, F401

@@ -1,0 +1,155 @@
+import numpy as np
+import pytest
+
+from mmdet_digits.datasets.converters.records import (
+    build_coco,
+    clip_boxes,
+    digit_of,
+    make_record,
+)
+from mmdet_digits.utils.errors import InputError
+
+
+class Records:
+    """A sequence in which an exception stands for a bad record."""
+
+    def __init__(self, *items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, index):
+        if isinstance(self.items[index], InputError):
+            raise self.items[index]
+        return self.items[index]
+
+
+def record(name='1.png', boxes=((2, 3, 4, 5),), digits=(7,)):
+    return make_record(name, boxes, digits, f'record {name}')
+
+
+def size_of(_):
+    return 20, 10
+
+
+@pytest.mark.parametrize(
+    ('box', 'expected'),
+    [
+        ((2, 3, 4, 5), (2, 3, 4, 5)),
+        ((0, 0, 20, 10), (0, 0, 20, 10)),
+        ((-1, -2, 4, 5), (0, 0, 3, 3)),
+        ((18, 8, 4, 5), (18, 8, 2, 2)),
+        ((-5, -5, 40, 40), (0, 0, 20, 10)),
+        ((20, 0, 4, 5), (20, 0, 0, 5)),
+        ((0, 12, 4, 5), (0, 12, 4, -2)),
+    ],
+)
+def test_clip_boxes(box, expected):
+    np.testing.assert_array_equal(clip_boxes(np.array([box], float), (20, 10)), [expected])
+
+
+def test_clip_no_boxes():
+    assert clip_boxes(np.zeros((0, 4)), (20, 10)).shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ('name', 'expected'), [('0', 0), ('9', 9), ('10', 0), ('x', None), ('', None), ('01', None)]
+)
+def test_digit_of(name, expected):
+    assert digit_of(name) == expected
+
+
+def test_coco_of_two_images():
+    conversion = build_coco(
+        Records(record('7.png', [(2, 3, 4, 5), (8, 3, 4, 5.5)], [0, 7]), record('3.png', (), ())),
+        size_of,
+    )
+    assert conversion.coco['images'] == [
+        {'id': 7, 'file_name': '7.png', 'width': 20, 'height': 10},
+        {'id': 3, 'file_name': '3.png', 'width': 20, 'height': 10},
+    ]
+    first, second = conversion.coco['annotations']
+    assert first == {
+        'id': 1,
+        'image_id': 7,
+        'category_id': 1,
+        'bbox': [2.0, 3.0, 4.0, 5.0],
+        'area': 20.0,
+        'iscrowd': 0,
+    }
+    assert (second['id'], second['category_id'], second['area']) == (2, 8, 22.0)
+    assert (conversion.clipped, conversion.skipped) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ('names', 'ids', 'from_names'),
+    [
+        (['5.png', '000012.png'], [5, 12], True),
+        (['000000.png', '1.png'], [0, 1], True),
+        (['1.png', '01.png'], [1, 2], False),
+        (['1.png', 'house.png'], [1, 2], False),
+        (['².png', '1.png'], [1, 2], False),
+    ],
+)
+def test_image_ids(names, ids, from_names):
+    conversion = build_coco(Records(*map(record, names)), size_of)
+    assert [image['id'] for image in conversion.coco['images']] == ids
+    assert conversion.ids_from_names is from_names
+
+
+def test_clipping_can_be_left_out():
+    crossing = record(boxes=[(-1, 3, 4, 5), (2, 3, 4, 5)], digits=[1, 2])
+    cut = build_coco(Records(crossing), size_of)
+    kept = build_coco(Records(crossing), size_of, clip=False)
+    assert [a['bbox'] for a in cut.coco['annotations']] == [[0, 3, 3, 5], [2, 3, 4, 5]]
+    assert cut.coco['annotations'][0]['area'] == 15
+    assert cut.clipped == 1
+    assert [a['bbox'] for a in kept.coco['annotations']] == [[-1, 3, 4, 5], [2, 3, 4, 5]]
+    assert kept.clipped == 0
+
+
+@pytest.mark.parametrize('clip', [True, False])
+def test_a_box_outside_its_image_is_an_error(clip):
+    outside = record(boxes=[(2, 3, 4, 5), (20, 3, 4, 5)], digits=[1, 2])
+    with pytest.raises(InputError, match=r'1\.png: box 2, \[20, 3, 4, 5\], lies .* of 20 x 10 px'):
+        build_coco(Records(outside), size_of, clip=clip)
+
+
+def test_bad_records_are_all_named_or_left_out():
+    records = Records(record('1.png'), InputError('record 2 is bad'), record('1.png'))
+    with pytest.raises(InputError) as caught:
+        build_coco(records, size_of)
+    message = str(caught.value)
+    assert '2 of 3 records are wrong' in message
+    assert 'record 2 is bad' in message and '1.png stood before' in message
+    assert '--skip-bad' in message
+    conversion = build_coco(records, size_of, skip_bad=True)
+    assert [image['id'] for image in conversion.coco['images']] == [1]
+    assert len(conversion.skipped) == 2
+
+
+def test_ten_bad_records_are_enough_to_read():
+    records = Records(*(InputError(f'<{number}>') for number in range(12)))
+    with pytest.raises(InputError, match=r'<9>\n  \.\.\. and 2 more\n'):
+        build_coco(records, size_of)
+    with pytest.raises(InputError, match='no record is left'):
+        build_coco(records, size_of, skip_bad=True)
+
+
+@pytest.mark.parametrize(
+    ('box', 'digit', 'message'),
+    [
+        ((1, 2, 0, 4), 3, r'x: box 1 is 0 x 4 px'),
+        ((1, 2, 3, -4), 3, r'3 x -4 px'),
+        ((float('nan'), 2, 3, 4), 3, 'expected finite numbers'),
+        ((1, 2, float('inf'), 4), 3, 'expected finite numbers'),
+        ((1, 2, 3, 4), 10, 'labelled 10, which is no digit'),
+        ((1, 2, 3, 4), -1, 'labelled -1'),
+        ((1, 2, 3, 4), 2.5, 'labelled 2.5'),
+        ((1, 2, 3, 4), float('nan'), 'labelled nan'),
+    ],
+)
+def test_bad_boxes(box, digit, message):
+    with pytest.raises(InputError, match=message):
+        make_record('1.png', [box], [digit], 'x')

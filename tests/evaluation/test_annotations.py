@@ -1,0 +1,77 @@
+import pytest
+from coco_samples import make_coco, save_json
+
+from mmdet_digits.evaluation.annotations import read_annotations, read_image_ids
+from mmdet_digits.utils.errors import InputError
+
+
+def test_categories_are_mapped_by_name(tmp_path):
+    categories = [
+        {'id': 40 - digit, 'name': str(digit)} for digit in (5, 0, 9, 1, 8, 2, 7, 3, 6, 4)
+    ]
+    coco = make_coco(categories)
+    annotations = read_annotations(save_json(tmp_path / 'a.json', coco))
+    expected = [40 - box['category_id'] for box in coco['annotations']]
+    assert annotations.truth.labels.tolist() == expected
+    assert annotations.image_ids.tolist() == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'iscrowd': 1},
+        {'ignore': 1},
+        {'bbox': [10.0, 10.0, 0.5, 20.0]},
+        {'bbox': [200.0, 10.0, 5.0, 20.0]},
+    ],
+)
+def test_boxes_that_the_data_set_leaves_out_do_not_count(tmp_path, change):
+    coco = make_coco()
+    coco['annotations'][0].update(change)
+    annotations = read_annotations(save_json(tmp_path / 'a.json', coco))
+    assert len(annotations.truth) == len(coco['annotations']) - 1
+    assert len(annotations.boxes) == len(coco['annotations'])
+
+
+def remove(key):
+    return lambda coco: coco.pop(key)
+
+
+def change_box(**fields):
+    return lambda coco: coco['annotations'][1].update(fields)
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'said'),
+    [
+        (remove('categories'), 'lacks categories'),
+        (remove('images'), 'lacks images'),
+        (remove('annotations'), 'lacks annotations'),
+        (lambda coco: coco['categories'].pop(), 'missing: 9'),
+        (lambda coco: coco['images'].clear(), 'no image'),
+        (lambda coco: coco['images'].append(coco['images'][0]), 'id 1 2 times'),
+        (lambda coco: coco['images'][2].pop('width'), 'image 2'),
+        (lambda coco: coco['annotations'].clear(), 'not one box'),
+        (change_box(image_id=99), 'annotation 1 is wrong(?s:.*)no such image_id'),
+        (change_box(category_id=99), 'no such category_id'),
+        (change_box(bbox=[1, 2, 3]), 'not four finite numbers'),
+        (change_box(bbox=[1, 2, -3, 4]), 'negative width'),
+    ],
+)
+def test_bad_files_are_explained(tmp_path, spoil, said):
+    coco = make_coco()
+    spoil(coco)
+    path = save_json(tmp_path / 'a.json', coco)
+    with pytest.raises(InputError, match=said) as error:
+        read_annotations(path)
+    assert str(error.value).startswith(f'{path}: ') and 'fix:' in str(error.value)
+
+
+def test_a_list_is_no_annotation_file(tmp_path):
+    with pytest.raises(InputError, match=r'lacks images, annotations, categories(?s:.*)a list'):
+        read_annotations(save_json(tmp_path / 'a.json', [1]))
+
+
+def test_ids_need_no_annotations(tmp_path):
+    path = save_json(tmp_path / 'test.json', {'images': make_coco()['images']})
+    assert read_image_ids(path) == [1, 2, 3, 4, 5, 6]

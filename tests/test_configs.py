@@ -1,0 +1,113 @@
+"""Every config must load, build, train a step and predict."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from mmdet.registry import DATASETS, METRICS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CONFIGS = sorted((REPOSITORY / 'configs' / 'digits').glob('*.py'))
+
+
+@pytest.fixture(params=CONFIGS, ids=lambda path: path.stem)
+def cfg(request, digits_root, monkeypatch) -> Config:
+    monkeypatch.setenv('DIGITS_DATA_ROOT', str(digits_root))
+    return Config.fromfile(request.param)
+
+
+def build_offline(cfg: Config) -> torch.nn.Module:
+    """The model of a config with random weights and few RoIs: a CPU has to train it."""
+    torch.manual_seed(0)
+    cfg.model.backbone.init_cfg = None
+    cfg.model.train_cfg.rpn_proposal.max_per_img = 100
+    cfg.model.train_cfg.rcnn.sampler.num = 32
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    return model
+
+
+def test_there_are_configs():
+    assert {'frcnn_fp32', 'frcnn_amp', 'frcnn_tiny'} <= {path.stem for path in CONFIGS}
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_a_config_is_a_short_diff_that_opens_with_its_command(path):
+    lines = path.read_text().splitlines()
+    code = [line for line in lines if line.strip() and not line.lstrip().startswith('#')]
+    assert len(code) <= 40
+    assert f'#   python tools/train.py configs/digits/{path.name}' in lines[:5]
+
+
+def test_dump_and_reload_give_the_same_config(cfg, tmp_path):
+    path = tmp_path / 'dumped.py'
+    cfg.dump(path)
+    assert Config.fromfile(path).to_dict() == cfg.to_dict()
+
+
+def test_default_data_root_is_data_digits(digits_root, monkeypatch):
+    monkeypatch.delenv('DIGITS_DATA_ROOT', raising=False)
+    for path in CONFIGS:
+        assert Config.fromfile(path).train_dataloader.dataset.data_root == 'data/digits'
+
+
+def test_classifier_has_one_output_per_digit_and_one_for_the_background(cfg):
+    assert build_offline(cfg).roi_head.bbox_head.fc_cls.out_features == 11
+
+
+def test_pipelines_never_flip_and_no_image_is_too_small(cfg):
+    flips = [step for step in cfg.train_dataloader.dataset.pipeline if 'Flip' in step.type]
+    assert not flips
+    assert cfg.train_dataloader.dataset.filter_cfg.min_size == 0
+
+
+def test_evaluators_build_and_name_their_metrics(cfg):
+    for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
+        assert [METRICS.build(metric).prefix for metric in evaluator][:2] == ['coco', 'number']
+
+
+def test_train_step_lowers_the_loss_of_its_batch(cfg):
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    batch = pseudo_collate([dataset[0], dataset[1]])
+    model = build_offline(cfg).train()
+    wrapper = dict(cfg.optim_wrapper)
+    optimizer = wrapper.pop('optimizer')
+    sgd = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+    assert optimizer['type'] in ('SGD', 'AdamW')
+    wrapper = OPTIM_WRAPPERS.build(dict(wrapper, optimizer=sgd))
+
+    losses = []
+    for _ in range(2):
+        torch.manual_seed(0)  # the same anchors and RoIs are sampled each time
+        logged = model.train_step(batch, optim_wrapper=wrapper)
+        losses.append(float(logged['loss']))
+    assert all(torch.isfinite(torch.tensor(losses)))
+    assert losses[-1] < losses[0]
+
+
+def test_predict_step_returns_boxes_inside_the_original_image(cfg):
+    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    model = build_offline(cfg).eval()
+    model.roi_head.test_cfg.score_thr = 0.0  # random weights: keep whatever scores
+    with torch.no_grad():
+        (sample,) = model.test_step(pseudo_collate([dataset[0]]))
+    height, width = sample.ori_shape
+    boxes = sample.pred_instances.bboxes
+    assert len(boxes) > 0
+    assert (boxes >= 0).all()
+    assert (boxes[:, 0::2] <= width + 1e-3).all() and (boxes[:, 1::2] <= height + 1e-3).all()
+    assert set(sample.pred_instances.labels.tolist()) <= set(range(10))
+    assert len(sample.gt_instances) > 0  # the number metric compares with these
+
+
+def test_every_transform_is_known(cfg):
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        for step in cfg[loader].dataset.pipeline:
+            assert TRANSFORMS.get(step.type) is not None, step.type
+
+
+def test_environment_variable_is_not_left_behind():
+    assert 'DIGITS_DATA_ROOT' not in os.environ

@@ -1,0 +1,162 @@
+"""The converters as they are called, in a process of their own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+from PIL import Image
+
+TOOLS = Path(__file__).parents[2] / 'tools' / 'dataset_converters'
+SHARED = Path(__file__).resolve().parents[3] / 'shared' / 'data'
+
+
+def run(tool, *args, cwd):
+    command = [sys.executable, str(TOOLS / tool), *map(str, args)]
+    environment = os.environ | {'COLUMNS': '80'}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture
+def svhn(tmp_path):
+    """Twenty images of 100 x 50 that read 07, beside their digitStruct.mat."""
+    folder = tmp_path / 'train'
+    folder.mkdir()
+    rows = np.array([[20, 1, 11, 8, 10], [20, 95, 11, 8, 7]])  # the second crosses the edge
+    for number in range(1, 21):
+        Image.new('RGB', (100, 50)).save(folder / f'{number}.png')
+    scipy.io.savemat(folder / 'digitStruct.mat', {f'{n}.png': rows for n in range(1, 21)})
+    return folder
+
+
+def test_svhn_with_its_images(svhn, tmp_path):
+    result = run('svhn2coco.py', 'train/digitStruct.mat', '-o', 'train.json', cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    coco = json.loads((tmp_path / 'train.json').read_text())
+    assert [a['bbox'] for a in coco['annotations'][:2]] == [[0, 10, 8, 20], [94, 10, 6, 20]]
+    assert [a['category_id'] for a in coco['annotations'][:2]] == [1, 8]
+    assert coco['images'][19] == {'id': 20, 'file_name': '20.png', 'width': 100, 'height': 50}
+    for text in (
+        'digit 0 │ 20',
+        'images with 2 digits │ 20',
+        'Coordinates were made 0-based',
+        '20 boxes were cut',
+        'Next: python tools/prepare_data.py link . --valid 0.1',
+    ):
+        assert text in ' '.join(result.stdout.split())
+    again = run('svhn2coco.py', 'train/digitStruct.mat', '-o', 'train.json', cwd=tmp_path)
+    assert again.returncode == 1
+    assert again.stderr == (
+        'error: train.json exists. Nothing was changed. Add --overwrite to replace it.\n'
+    )
+
+
+def test_svhn_split_and_kept(svhn, tmp_path):
+    options = ('--split', '0.25', '--seed', '5', '--keep-one-based', '--keep-outside')
+    result = run('svhn2coco.py', svhn / 'digitStruct.mat', '-o', 'a/t.json', *options, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    train, valid = (json.loads((tmp_path / 'a' / n).read_text()) for n in ('t.json', 'valid.json'))
+    ids = [{image['id'] for image in part['images']} for part in (train, valid)]
+    assert (len(ids[0]), len(ids[1])) == (15, 5)
+    assert ids[0] | ids[1] == set(range(1, 21))
+    assert valid['annotations'][1]['bbox'] == [95, 11, 8, 20]
+    assert 'kept: the first pixel is 1' in result.stdout
+
+
+def test_wrong_input_writes_nothing(svhn, tmp_path):
+    mat = svhn / 'digitStruct.mat'
+    (svhn / '3.png').unlink()
+    (svhn / 'other.png').write_bytes((svhn / '4.png').read_bytes())
+    result = run('svhn2coco.py', mat, '-o', 'train.json', cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.startswith('error: 1 of 20 records are wrong')
+    assert 'record 3 (3.png): ' in result.stderr and 'Traceback' not in result.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['train']
+    left_out = run('svhn2coco.py', mat, '-o', 'train.json', '--skip-bad', cwd=tmp_path)
+    assert left_out.returncode == 0
+    assert 'Wrong records, left out: 1' in left_out.stdout
+    assert 'not in the file: 1, the first is other.png' in left_out.stdout
+    assert len(json.loads((tmp_path / 'train.json').read_text())['images']) == 19
+
+
+def test_bad_options_are_told_at_once(svhn, tmp_path):
+    mat = svhn / 'digitStruct.mat'
+    for options, message in (
+        (('--split', 'half'), 'half of 20 images: expected a number of images'),
+        (('--valid-out', 'v.json'), '--valid-out needs --split'),
+        (('--split', '2', '--valid-out', 'train.json'), 'are both train.json'),
+        (('--sizes', 'none.json'), 'none.json: not readable as JSON'),
+    ):
+        result = run('svhn2coco.py', mat, '-o', 'train.json', *options, cwd=tmp_path)
+        assert (result.returncode, message in result.stderr) == (1, True), result.stderr
+    assert not (tmp_path / 'train.json').exists()
+
+
+def test_mchar(tmp_path):
+    record = dict(height=[20], label=[0], left=[1], top=[11], width=[8])
+    (tmp_path / 'mchar.json').write_text(json.dumps({'000000.png': record}))
+    (tmp_path / 'sizes.json').write_text('{"000000.png": [100, 50]}')
+    missing = run('mchar2coco.py', 'mchar.json', '-o', 'o.json', cwd=tmp_path)
+    assert missing.returncode == 1 and 'give --images' in missing.stderr
+    result = run(
+        'mchar2coco.py', 'mchar.json', '--sizes', 'sizes.json', '-o', 'o.json', cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stderr
+    box = json.loads((tmp_path / 'o.json').read_text())['annotations'][0]
+    assert (box['bbox'], box['category_id'], box['image_id']) == ([0, 10, 8, 20], 1, 0)
+
+
+def test_yolo(tmp_path):
+    Image.new('RGB', (100, 50)).save(tmp_path / 'house.png')
+    (tmp_path / 'house.txt').write_text('9 0.1 0.5 0.08 0.4\n')
+    (tmp_path / 'data.yaml').write_text("names: ['1','2','3','4','5','6','7','8','9','10']\n")
+    result = run('yolo2coco.py', '.', '.', '--names', 'data.yaml', '-o', 'o.json', cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    box = json.loads((tmp_path / 'o.json').read_text())['annotations'][0]
+    assert (box['bbox'], box['category_id']) == ([6, 15, 8, 20], 1)
+    assert 'image ids count from 1' in result.stdout
+
+
+def test_voc(tmp_path):
+    (tmp_path / '5.xml').write_text(
+        '<annotation><filename>5.png</filename><size><width>100</width><height>50</height></size>'
+        '<object><name>0</name><bndbox><xmin>11</xmin><ymin>6</ymin><xmax>18</xmax><ymax>25</ymax>'
+        '</bndbox></object></annotation>'
+    )
+    for options, expected in (
+        ((), [10, 5, 8, 20]),
+        (('--keep-one-based', '--exclusive-end'), [11, 6, 7, 19]),
+    ):
+        result = run('voc2coco.py', '.', '-o', 'o.json', '--overwrite', *options, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        box = json.loads((tmp_path / 'o.json').read_text())['annotations'][0]
+        assert (box['bbox'], box['category_id'], box['image_id']) == (expected, 1, 5)
+
+
+def test_no_torch_is_loaded():
+    code = (
+        'import sys, mmdet_digits.datasets.converters.command_line; '
+        'import mmdet_digits.datasets.converters.svhn; '
+        'print(sorted({"torch", "mmdet", "mmcv", "mmengine"} & set(sys.modules)))'
+    )
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert result.stdout.strip() == '[]', result.stderr
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason='needs the SVHN images, which are not distributed')
+def test_sizes_of_real_images(tmp_path):
+    """621 images opened one by one have the sizes that the list of all images says."""
+    subset = json.loads((SHARED / 'svhn-subset/train.json').read_text())
+    names = [image['file_name'] for image in subset['images']]
+    rows = scipy.io.loadmat(SHARED / 'svhn-digitstruct/digitStruct.mat', variable_names=names)
+    scipy.io.savemat(tmp_path / 'digitStruct.mat', {name: rows[name] for name in names})
+    options = ('--images', SHARED / 'svhn-subset/train', '--keep-one-based', '--keep-outside')
+    result = run('svhn2coco.py', 'digitStruct.mat', *options, '-o', 'o.json', cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    coco = json.loads((tmp_path / 'o.json').read_text())
+    assert coco['images'] == subset['images']
+    assert [a['bbox'] for a in coco['annotations']] == [a['bbox'] for a in subset['annotations']]

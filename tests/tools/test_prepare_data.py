@@ -1,0 +1,159 @@
+import json
+import os
+import re
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import pytest
+
+from mmdet_digits.cli import config_parser, load_config
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'prepare_data.py'
+FEW = ('--train', '3', '--valid', '1', '--test', '0', '--workers', '1')
+
+
+def run(*args, cwd):
+    command = [sys.executable, str(TOOL), *map(str, args)]
+    environment = os.environ | {'COLUMNS': '120'}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def make_real(folder, splits=('train', 'valid', 'test'), count=1):
+    """A folder as HW2's, with two boxes per image; test has no labels."""
+    for split in splits:
+        (folder / split).mkdir(parents=True)
+        for index in range(1, count + 1):
+            (folder / split / f'{index}.png').write_text('png')
+        if split != 'test':
+            images = [{'id': i, 'file_name': f'{i}.png'} for i in range(1, count + 1)]
+            boxes = [{'id': 2 * i + j, 'image_id': i} for i in range(1, count + 1) for j in (0, 1)]
+            coco = {'images': images, 'annotations': boxes, 'categories': []}
+            (folder / f'{split}.json').write_text(json.dumps(coco))
+    return folder
+
+
+def test_synthetic_from_any_folder_twice(tmp_path):
+    first = run('synthetic', *FEW, '--contact-sheet', 'sheet.png', '--boxes', cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert 'numbers by length' in first.stdout
+    assert 'Next: python tools/train.py configs/digits/frcnn_tiny.py' in first.stdout
+    assert sorted(p.name for p in (tmp_path / 'data/digits/train').iterdir()) == [
+        '1.png',
+        '2.png',
+        '3.png',
+    ]
+    assert json.loads((tmp_path / 'data/digits/test.json').read_text())['images'] == []
+    assert cv2.imread(str(tmp_path / 'sheet.png')).shape == (100, 1500, 3)
+    second = run('synthetic', *FEW, cwd=tmp_path)
+    assert second.returncode == 0
+    assert 'already there' in second.stdout
+    other = run('synthetic', *FEW, '--seed', '1', cwd=tmp_path)
+    assert other.returncode == 1
+    assert other.stderr.startswith('error: ')
+    assert 'Nothing was changed. Add --overwrite' in other.stderr
+    assert other.stderr.count('\n') == 1
+
+
+@pytest.mark.skipif(os.name != 'posix', reason='sends a signal to a process group')
+def test_ctrl_c_leaves_nothing_that_looks_complete(tmp_path):
+    command = [sys.executable, str(TOOL), 'synthetic', '--out', 'out', '--train', '50000']
+    process = subprocess.Popen(
+        [*command, '--workers', '2'],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # as in a terminal: the signal goes to the workers as well
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    deadline = time.monotonic() + 30
+    while not (tmp_path / 'out/train/5.png').exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert stderr.strip().startswith('Interrupted') and 'Traceback' not in stderr
+    assert json.loads((tmp_path / 'out/synthetic.json').read_text())['complete'] is False
+    assert not (tmp_path / 'out/train.json').exists()
+
+
+@pytest.mark.parametrize(
+    ('args', 'message', 'expected'),
+    [
+        (('--train', '-1'), 'train is -1, expected a whole number, 0 or more', 1),
+        (('--seed', '-3'), 'seed is -3', 1),
+        (('--workers', '0'), 'workers is 0, expected 1 or more', 1),
+        (('--train', 'many'), "invalid int value: 'many'", 2),
+    ],
+)
+def test_bad_arguments_write_nothing(tmp_path, monkeypatch, capsys, args, message, expected):
+    monkeypatch.chdir(tmp_path)
+    main = runpy.run_path(str(TOOL))['main']
+    try:
+        status = main(['synthetic', *args])
+    except SystemExit as stop:  # argparse
+        status = stop.code
+    assert status == expected
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_drawing_needs_no_torch(tmp_path):
+    code = (
+        'import sys; import mmdet_digits.datasets.synthetic as s; '
+        'print(sorted({"torch", "mmdet", "mmcv", "mmengine"} & set(sys.modules)))'
+    )
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert result.stdout.strip() == '[]', result.stderr
+
+
+def test_link_from_the_command_line(tmp_path):
+    make_real(tmp_path / 'hw2')
+    result = run('link', 'hw2', '--out', 'data/digits', cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert 'test  │ 1      │ no labels' in result.stdout
+    assert (tmp_path / 'data/digits/train/1.png').read_text() == 'png'
+    assert (tmp_path / 'data/digits/valid.json').is_symlink()
+    refused = run('synthetic', *FEW, '--overwrite', cwd=tmp_path)
+    assert refused.returncode == 1
+    assert (tmp_path / 'hw2/train/1.png').read_text() == 'png'
+
+
+def test_link_splits_and_says_what_stands(tmp_path):
+    make_real(tmp_path / 'hw2', splits=('train',), count=20)
+    (tmp_path / 'hw2/train/extra.png').write_text('png')
+    (tmp_path / 'hw2/train/digitStruct.mat').write_text('no image')
+    refused = run('link', 'hw2', '--out', 'out', cwd=tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith('error: ') and 'Add --valid 0.1' in refused.stderr
+    result = run('link', 'hw2', '--out', 'out', '--valid', '0.25', cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert 'valid │ 5      │ 10' in result.stdout
+    assert 'does not list them: 1 of' in result.stdout and 'extra.png' in result.stdout
+    assert 'There is no test.json' in result.stdout
+    assert 'Next: python tools/train.py configs/digits/frcnn_tiny.py --data-root out' in (
+        result.stdout
+    )
+
+
+def test_the_command_for_a_set_without_test_is_accepted(tmp_path, monkeypatch, capsys):
+    make_real(tmp_path / 'hw2', splits=('train', 'valid'))
+    main = runpy.run_path(str(TOOL))['main']
+    monkeypatch.setenv('COLUMNS', '120')
+    assert main(['link', str(tmp_path / 'hw2'), '--out', str(tmp_path / 'out')]) == 0
+    text = capsys.readouterr().out.partition('tools/test.py ')[2].partition('\nNext')[0]
+    config, _, root, options = re.match(
+        r'needs.*?tools/test\.py (\S+) (\S+) --data-root (\S+) --cfg-options (.*)',
+        text.replace('\\\n', ' '),
+        re.DOTALL,
+    ).groups()
+    parser = config_parser('test')
+    monkeypatch.setenv('DIGITS_DATA_ROOT', '')
+    args = parser.parse_args([config, '--data-root', root, '--cfg-options', *options.split()])
+    cfg = load_config(args, splits=('test',))
+    assert cfg.test_evaluator[0].ann_file == str(tmp_path / 'out/valid.json')

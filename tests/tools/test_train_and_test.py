@@ -1,0 +1,181 @@
+"""The command lines, run as a user runs them."""
+
+import json
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+TINY = 'configs/digits/frcnn_tiny.py'
+
+
+@pytest.fixture
+def train(run_tool, digits_root):
+    """Train the tiny config on the small data set with further arguments."""
+
+    def run(*arguments, cwd, root=digits_root):
+        return run_tool('train.py', TINY, '--data-root', root, *arguments, cwd=cwd)
+
+    return run
+
+
+def scalars(work_dir):
+    """What MMEngine logged, line by line, run after run."""
+    files = sorted(work_dir.glob('*/vis_data/scalars.json'))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def learning_rates(work_dir):
+    return {line['step']: line['lr'] for line in scalars(work_dir) if 'loss' in line}
+
+
+def test_training_learns_to_read_what_it_is_shown(train, run_tool, digits_root, tmp_path):
+    """From random weights to mAP and number accuracy far above chance, on the images trained on."""
+    options = (
+        'train_cfg.max_epochs=50',
+        'train_cfg.val_interval=50',
+        'param_scheduler.1.T_max=50',
+        'val_dataloader.dataset.ann_file=train.json',
+        'val_dataloader.dataset.data_prefix.img=train/',
+        f'val_evaluator.0.ann_file={digits_root}/train.json',
+    )
+    done = train('--work-dir', 'run', '--cfg-options', *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    log = scalars(tmp_path / 'run')
+    losses = [line['loss'] for line in log if 'loss' in line]
+    metrics = log[-1]
+    assert losses[-1] < 0.5 * losses[0]
+    assert metrics['coco/bbox_mAP'] > 0.5
+    assert metrics['number/accuracy'] > 0.5
+    assert 'iterations take about' in done.stdout
+    assert list((tmp_path / 'run').glob('best_coco_bbox_mAP_epoch_*.pth'))
+    assert list((tmp_path / 'run').glob('*/vis_data/events.out.tfevents.*'))
+
+    checkpoint = tmp_path / 'run' / 'epoch_50.pth'
+    arguments = ('--data-root', digits_root, '--work-dir', 'tested', '--out', 'predictions.pkl')
+    tested = run_tool('test.py', TINY, checkpoint, *arguments, cwd=tmp_path)
+    assert tested.returncode == 0, tested.stderr
+    for row in ('mAP', 'AP50', 'AP75', 'AP of 7', 'number accuracy', 'digit error rate'):
+        assert re.search(rf'│ {row} +│ +\d\.\d{{3}} │', tested.stdout), row
+    assert re.search(r'│ images/s +│ +\d+\.\d │', tested.stdout)
+    metrics = json.loads((tmp_path / 'tested' / 'metrics.json').read_text())
+    assert {'coco/bbox_mAP', 'number/accuracy', 'number/digit_error_rate'} <= set(metrics)
+    assert metrics['checkpoint'] == str(checkpoint)
+    assert (tmp_path / 'predictions.pkl').stat().st_size > 0
+
+
+def test_resume_goes_on_with_the_same_iteration_and_learning_rate(train, tmp_path):
+    options = (
+        'train_cfg.max_epochs=3',
+        'train_cfg.val_interval=9',
+        'default_hooks.logger.interval=1',
+    )
+    resume = ('--resume', 'straight/epoch_2.pth')
+    for arguments in (('--work-dir', 'straight'), ('--work-dir', 'resumed', *resume)):
+        done = train(*arguments, '--cfg-options', *options, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    straight = learning_rates(tmp_path / 'straight')
+    assert list(straight) == list(range(1, 19))  # 48 images in batches of 8, 3 epochs
+    last_epoch = {step: lr for step, lr in straight.items() if step > 12}
+    assert learning_rates(tmp_path / 'resumed') == last_epoch
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'said'),
+    [
+        (('--cfg-options', 'optim_wrapper.optimizer.lrr=1'), 'optim_wrapper.optimizer.lr,'),
+        (('--cfg-options', 'max_epochs=1'), 'train_cfg.max_epochs=1'),
+        (('--data-root', 'nowhere'), 'python tools/prepare_data.py synthetic'),
+    ],
+)
+def test_mistakes_end_with_one_message(train, tmp_path, arguments, said):
+    done = train(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith('error: ')
+    assert 'Traceback' not in done.stderr
+    assert said in done.stderr
+    assert not (tmp_path / 'work_dirs').exists()
+
+
+def copied(digits_root, folder):
+    """A copy of the annotation files beside links to the images."""
+    folder.mkdir()
+    for split in ('train', 'valid', 'test'):
+        (folder / split).mkdir()
+        for image in (digits_root / split).iterdir():
+            (folder / split / image.name).symlink_to(image)
+        (folder / f'{split}.json').write_text((digits_root / f'{split}.json').read_text())
+    return folder
+
+
+def test_wrong_category_name_ends_with_both_lists(train, digits_root, tmp_path):
+    root = copied(digits_root, tmp_path / 'data')
+    content = json.loads((root / 'train.json').read_text())
+    content['categories'][9]['name'] = 'nine'
+    (root / 'train.json').write_text(json.dumps(content))
+    done = train(cwd=tmp_path, root=root)
+    assert done.returncode == 1
+    assert 'Traceback' not in done.stderr
+    assert 'found:    0, 1, 2, 3, 4, 5, 6, 7, 8, nine' in done.stderr
+    assert 'expected: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9' in done.stderr
+
+
+def test_truncated_image_in_a_data_worker_ends_with_its_path(train, digits_root, tmp_path):
+    root = copied(digits_root, tmp_path / 'data')
+    image = root / 'train' / '5.png'
+    content = image.read_bytes()
+    image.unlink()
+    image.write_bytes(content[: len(content) // 2])
+    done = train(cwd=tmp_path, root=root)
+    assert done.returncode == 1
+    assert 'Traceback' not in done.stderr
+    assert f'{image}: cannot be decoded' in done.stderr
+
+
+def test_misspelt_key_in_a_config_ends_with_the_nearest(run_tool, digits_root, tmp_path):
+    config = tmp_path / 'mine.py'
+    config.write_text("_base_ = 'mmdet::_base_/default_runtime.py'\nload_form = 'x.pth'\n")
+    done = run_tool('train.py', config, '--data-root', digits_root, cwd=tmp_path)
+    assert done.returncode == 1
+    assert 'load_form' in done.stderr and 'rename it to load_from' in done.stderr
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'said'),
+    [
+        (('configs/digits/frcnn_tinny.py', 'x.pth'), 'did you mean configs/digits/frcnn_tiny.py'),
+        ((TINY, 'nothing.pth'), 'nothing.pth: no such checkpoint'),
+    ],
+)
+def test_missing_files_are_named(run_tool, digits_root, tmp_path, arguments, said):
+    done = run_tool('test.py', *arguments, '--data-root', digits_root, cwd=tmp_path)
+    assert done.returncode == 1
+    assert said in done.stderr
+
+
+def test_pretrained_weights_out_of_reach_say_how_to_go_on(
+    run_tool, digits_root, tmp_path, monkeypatch
+):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'empty'))
+    monkeypatch.setenv('https_proxy', 'http://127.0.0.1:9')  # nothing listens there
+    config = 'configs/digits/frcnn_fp32.py'
+    done = run_tool('train.py', config, '--data-root', digits_root, cwd=tmp_path)
+    assert done.returncode == 1
+    assert 'torchvision://resnet50' in done.stderr
+    assert 'model.backbone.init_cfg.checkpoint=FILE' in done.stderr
+    assert 'model.backbone.init_cfg=None' in done.stderr
+
+
+def test_svhn_image_sizes_do_not_matter_to_test_time_augmentation(
+    run_tool, train, digits_root, tmp_path
+):
+    options = ('train_cfg.max_epochs=1', 'train_cfg.val_interval=9')
+    assert train('--work-dir', 'run', '--cfg-options', *options, cwd=tmp_path).returncode == 0
+    arguments = (TINY, 'run/epoch_1.pth', '--data-root', digits_root, '--tta')
+    tested = run_tool('test.py', *arguments, '--show-dir', 'pictures', cwd=tmp_path)
+    assert tested.returncode == 0, tested.stderr
+    assert 'number accuracy' in tested.stdout
+    pictures = list(tmp_path.glob('work_dirs/frcnn_tiny/*/pictures/*.png'))
+    assert len(pictures) == 16
+    assert np.asarray(cv2.imread(str(pictures[0]))).size > 0

@@ -1,0 +1,41 @@
+"""Convert Pascal VOC's XML files to a COCO file.
+
+python tools/dataset_converters/voc2coco.py Annotations --images JPEGImages -o train.json
+"""
+
+from pathlib import Path
+
+from mmdet_digits.datasets.converters.command_line import (
+    KEEP_ONE_BASED,
+    convert,
+    converter_parser,
+    image_sizes,
+    run_converter,
+)
+from mmdet_digits.datasets.converters.voc import VocFolder
+
+
+def main():
+    parser = converter_parser(__doc__)
+    parser.add_argument('annotations', type=Path, help='folder of the XML files')
+    parser.add_argument(
+        '--images',
+        type=Path,
+        metavar='DIR',
+        help='folder of the images, to check their sizes (default: believe the XML)',
+    )
+    parser.add_argument('--keep-one-based', action='store_true', help=KEEP_ONE_BASED)
+    parser.add_argument(
+        '--exclusive-end',
+        action='store_true',
+        help='xmax and ymax are the first pixels after the box (default: the last of the box, as '
+        'in VOC); LabelImg and others that count from 0 need this and --keep-one-based',
+    )
+    args = parser.parse_args()
+    offset = 0 if args.keep_one_based else 1
+    sizes = image_sizes(args, args.images)
+    convert(args, lambda: VocFolder(args.annotations, offset, not args.exclusive_end), sizes)
+
+
+if __name__ == '__main__':
+    run_converter(main)

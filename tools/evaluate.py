@@ -1,0 +1,53 @@
+"""Score saved detections without a model: python tools/evaluate.py pred.json --ann valid.json."""
+
+import argparse
+import json
+from pathlib import Path
+
+import rich
+
+from mmdet_digits.cli import run_tool
+from mmdet_digits.evaluation.annotations import read_annotations
+from mmdet_digits.evaluation.assembly_files import read_assembly
+from mmdet_digits.evaluation.coco_figures import BACKENDS
+from mmdet_digits.evaluation.files import refuse_existing, write_file
+from mmdet_digits.evaluation.functional.true_numbers import GT_ORDERS
+from mmdet_digits.evaluation.offline import evaluate_predictions
+from mmdet_digits.evaluation.predictions import read_predictions
+from mmdet_digits.visualization.metrics_table import metrics_table
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('pred', help='pred.json, or the .pkl of tools/test.py --out')
+    parser.add_argument('--ann', required=True, help='COCO file with the true boxes')
+    parser.add_argument('--assembly', default='default', metavar='PRESET|FILE.json')
+    parser.add_argument('--gt-order', choices=GT_ORDERS, default='left', help='default: left')
+    parser.add_argument('--backend', choices=BACKENDS, default=BACKENDS[0])
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures here')
+    parser.add_argument('--overwrite', action='store_true', help='replace an earlier FILE')
+    parser.add_argument('--debug', action='store_true', help='show tracebacks')
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    if args.json:
+        refuse_existing([args.json], args.overwrite)
+    metrics = evaluate_predictions(
+        read_predictions(args.pred),
+        read_annotations(args.ann),
+        read_assembly(args.assembly),
+        args.gt_order,
+        args.backend,
+    )
+    print(f'{args.pred} on {args.ann}, numbers by {args.assembly}')
+    rich.print(metrics_table(metrics))
+    if args.json:
+        sources = dict(pred=args.pred, ann_file=args.ann, assembly=args.assembly)
+        write_file(args.json, json.dumps({**sources, **metrics}, indent=2) + '\n')
+        print(f'written to {args.json}')
+
+
+if __name__ == '__main__':
+    run_tool(main)

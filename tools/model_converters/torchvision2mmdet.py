@@ -1,0 +1,41 @@
+"""Convert the weights of torchvision's Faster R-CNN to a checkpoint for mmdet."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmdet_digits.categories import DIGITS
+from mmdet_digits.models.torchvision_weights import ARCHS, convert_file
+from mmdet_digits.utils.errors import InputError
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('src', type=Path, metavar='IN.pth', help='torchvision weights')
+    parser.add_argument('dst', type=Path, metavar='OUT.pth', help='checkpoint to write')
+    parser.add_argument('--arch', required=True, choices=ARCHS)
+    parser.add_argument(
+        '--num-classes',
+        type=int,
+        default=len(DIGITS),
+        help='classes of the mmdet model, without background (default: %(default)s)',
+    )
+    parser.add_argument('--overwrite', action='store_true', help='replace OUT.pth if it exists')
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Convert, and say what was written."""
+    args = parse_args()
+    try:
+        checkpoint = convert_file(**vars(args))
+    except InputError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    print(f'{args.dst}: {len(checkpoint["state_dict"])} tensors')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""Put data where the configs look for it: draw synthetic scenes, or link real ones."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from mmdet_digits.datasets.linking import LinkedSplit, link_dataset
+from mmdet_digits.datasets.synthetic.contact_sheets import write_contact_sheet
+from mmdet_digits.datasets.synthetic.parameters import LOOKS
+from mmdet_digits.datasets.synthetic.writer import (
+    DatasetSpec,
+    SplitSummary,
+    draw_image,
+    write_dataset,
+)
+from mmdet_digits.visualization.progress import image_progress
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+DEFAULT_OUT = Path('data/digits')
+CONFIG = 'configs/digits/frcnn_tiny.py'
+NO_TEST_LABELS = """There is no test.json: tools/test.py needs another set to measure, e.g. valid:
+  python tools/test.py {config} CHECKPOINT{root} --cfg-options \\
+    test_dataloader.dataset.ann_file=valid.json test_dataloader.dataset.data_prefix.img=valid/ \\
+    test_evaluator.0.ann_file={valid}"""
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest='command', required=True)
+    draw = commands.add_parser('synthetic', help='draw multi-digit scenes in the HW2 format')
+    draw.add_argument('--out', type=Path, default=DEFAULT_OUT, help='default: %(default)s')
+    for split, count in (('train', 2000), ('valid', 200), ('test', 200)):
+        text = f'images in {split}/ (default: {count})'
+        draw.add_argument(f'--{split}', type=int, default=count, metavar='N', help=text)
+    draw.add_argument('--seed', type=int, default=0, metavar='N', help='same seed, same bytes')
+    draw.add_argument(
+        '--look', choices=LOOKS, default='street', help='as hard to read as SVHN, or easy'
+    )
+    draw.add_argument('--workers', type=int, metavar='N', help='processes (default: one per CPU)')
+    draw.add_argument('--overwrite', action='store_true', help='replace an earlier synthetic set')
+    draw.add_argument('--contact-sheet', type=Path, metavar='FILE', help='PNG of the first images')
+    draw.add_argument('--boxes', action='store_true', help='draw boxes on the contact sheet')
+    link = commands.add_parser('link', help='link a folder that has the HW2 format')
+    link.add_argument('source', type=Path, metavar='SRC', help='holds train/ and train.json')
+    link.add_argument('--out', type=Path, default=DEFAULT_OUT, help='default: %(default)s')
+    for split in ('valid', 'test'):
+        text = f'take so many images of train, or this fraction (0.1), as {split}, at random'
+        link.add_argument(f'--{split}', metavar='N|FRACTION', help=text)
+    link.add_argument('--seed', type=int, default=0, metavar='N', help='same seed, same split')
+    return parser.parse_args(argv)
+
+
+def run_synthetic(args: argparse.Namespace, console: Console) -> None:
+    """Draw the dataset and say what was written."""
+    spec = DatasetSpec(args.train, args.valid, args.test, args.seed, args.look)
+    progress = image_progress(console)
+    tasks = {}
+
+    def advance(split: str, count: int) -> None:
+        progress.start()
+        if split not in tasks:
+            tasks[split] = progress.add_task(split, total=spec.counts[split])
+        progress.advance(tasks[split], count)
+
+    try:
+        summaries = write_dataset(args.out, spec, args.workers, args.overwrite, advance)
+    finally:
+        progress.stop()
+    if summaries is None:
+        console.print(f'{args.out}: already there, complete, with the same values.', soft_wrap=True)
+    else:
+        console.print(summary_table(summaries))
+    if args.contact_sheet:
+        split = next(name for name, count in spec.counts.items() if count)
+        count = min(100, spec.counts[split])
+        scenes = [draw_image(spec, split, index) for index in range(1, count + 1)]
+        write_contact_sheet(args.contact_sheet, scenes, args.boxes)
+        console.print(f'Contact sheet: {args.contact_sheet}', soft_wrap=True)
+    console.print(f'Next: {next_command(args.out)}', soft_wrap=True)
+
+
+def run_link(args: argparse.Namespace, console: Console) -> None:
+    """Link the dataset and say what stands now."""
+    parts = {'valid': args.valid, 'test': args.test}
+    splits, notes = link_dataset(args.source, args.out, parts, args.seed)
+    console.print(f'{args.out} links to {args.source}:', soft_wrap=True)
+    console.print(link_table(splits))
+    for note in notes:
+        console.print(note, soft_wrap=True)
+    if not any(s.split == 'test' and s.boxes is not None for s in splits):
+        valid = shlex.quote(str((args.out / 'valid.json').absolute()))
+        text = NO_TEST_LABELS.format(config=CONFIG, root=root_option(args.out), valid=valid)
+        console.print(text, soft_wrap=True)
+    console.print(f'Next: {next_command(args.out)}', soft_wrap=True)
+
+
+def next_command(out: Path) -> str:
+    """The command that trains on the data."""
+    return f'python tools/train.py {CONFIG}{root_option(out)}'
+
+
+def root_option(out: Path) -> str:
+    """How to tell a tool where the data is, if that is not where the configs look."""
+    if out.absolute() == REPOSITORY / DEFAULT_OUT:
+        return ''
+    return f' --data-root {shlex.quote(str(out))}'
+
+
+def link_table(splits: list[LinkedSplit]) -> Table:
+    """One row per split."""
+    table = Table('split', 'images', 'digits', 'linked from')
+    for s in splits:
+        boxes = 'no labels' if s.boxes is None else f'{s.boxes:,}'
+        table.add_row(s.split, f'{s.images:,}', boxes, s.origin)
+    return table
+
+
+def summary_table(summaries: list[SplitSummary]) -> Table:
+    """One row per split."""
+    table = Table('split', 'images', 'digits', 'numbers by length', 'seconds', 'images/s')
+    for s in summaries:
+        lengths = ' '.join(f'{length}:{count}' for length, count in s.lengths.items())
+        rate = f'{s.images / s.seconds:.0f}' if s.images else '-'
+        row = (s.split, str(s.images), str(s.digits), lengths, f'{s.seconds:.1f}', rate)
+        table.add_row(*row)
+    return table
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run; returns the exit status."""
+    args = parse_args(argv)
+    console = Console()
+    try:
+        (run_synthetic if args.command == 'synthetic' else run_link)(args, console)
+    except ValueError as error:  # an InputError, or a number that the generator refuses
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        left = {
+            'synthetic': 'the folder is marked as unfinished; run it again.',
+            'link': 'nothing was linked.',
+        }
+        print(f'Interrupted: {left[args.command]}', file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
