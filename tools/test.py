@@ -16,6 +16,7 @@ from mmdet_digits.cli import (
 )
 from mmdet_digits.engine.hooks.throughput_hook import ThroughputHook
 from mmdet_digits.evaluation.annotations import read_image_ids
+from mmdet_digits.evaluation.assembly_files import read_assembly
 from mmdet_digits.evaluation.files import refuse_existing
 from mmdet_digits.evaluation.functional.number_assembly import assemble_numbers
 from mmdet_digits.evaluation.predictions import read_predictions
@@ -80,7 +81,7 @@ def submit(path, dump, ann_file, evaluators):
     assembly = next((e.get('assembly') for e in evaluators if e.type == 'NumberMetric'), None)
     predictions, image_ids = read_predictions(dump), read_image_ids(ann_file)
     detections = predictions.to_detections(image_ids, ann_file)
-    numbers = assemble_numbers(detections, assembly or 'default').strings
+    numbers = assemble_numbers(detections, read_assembly(assembly or 'default')).strings
     write_submission(path, predictions, image_ids, numbers)
     print(f'written to {path}')
 

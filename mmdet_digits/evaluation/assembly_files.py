@@ -1,6 +1,9 @@
 """Number assemblies named on a command line: a preset, or a JSON file."""
 
+import difflib
 import json
+import shlex
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,22 +16,27 @@ from mmdet_digits.evaluation.functional.number_assembly import (
 from mmdet_digits.utils.errors import InputError
 
 
-def read_assembly(spec: str) -> NumberAssembly:
-    """Turn the value of ``--assembly`` into a setting.
+def read_assembly(spec: str | Mapping | NumberAssembly) -> NumberAssembly:
+    """Turn what a command line or a config says into a setting.
 
     Args:
-        spec: a preset's name, or the path of a JSON file with fields of ``NumberAssembly``.
+        spec: a preset's name, or the path of a JSON file with fields of ``NumberAssembly``, or
+            whatever :func:`resolve_assembly` takes.
 
     Raises:
         InputError: neither such a preset nor such a file, or the file has other fields.
+        ValueError: as :func:`resolve_assembly`.
     """
+    if not isinstance(spec, str):
+        return resolve_assembly(spec)
     if spec in PRESETS:
         return PRESETS[spec]
     if not Path(spec).is_file():
+        near = difflib.get_close_matches(spec, PRESETS, n=1)
         raise InputError(
-            f'--assembly {spec}: neither a preset nor a file.\n'
+            f'{spec}: neither a preset nor a file.\n'
             f'  expected: {", ".join(PRESETS)}, or a JSON file such as tune_assembly.py writes\n'
-            '  fix: correct the name'
+            f'  fix: {f"did you mean {near[0]}?" if near else "correct the name"}'
         )
     content = read_json(spec, 'a JSON object with fields of NumberAssembly')
     try:
@@ -58,15 +66,13 @@ def config_line(assembly: NumberAssembly) -> str:
     return f"dict(type='NumberMetric', assembly=dict({fields}))"
 
 
-def config_options(assembly: NumberAssembly, evaluator: int = 1) -> str:
-    """Return the arguments that make ``tools/test.py`` use this assembly.
+def config_options(path: str | Path, evaluator: int = 1) -> str:
+    """Return the arguments that make ``tools/test.py`` use the assembly in a JSON file.
+
+    They replace the config's own assembly as a whole, whatever fields that one sets.
 
     Args:
-        assembly: The setting.
+        path: The file.
         evaluator: Place of ``NumberMetric`` in the config's ``test_evaluator``.
     """
-    options = [
-        f'+test_evaluator.{evaluator}.assembly.{key}={value}'
-        for key, value in assembly_overrides(assembly).items()
-    ]
-    return ' '.join(['--cfg-options', *options]) if options else ''
+    return f'--cfg-options +test_evaluator.{evaluator}.assembly={shlex.quote(str(path))}'

@@ -32,15 +32,18 @@ def test_files_and_config_lines_mean_the_setting(tmp_path, setting):
 
 
 @pytest.mark.parametrize('setting', SETTINGS)
-def test_options_change_the_metric_of_a_config(setting):
-    cfg = Config.fromfile(REPOSITORY / 'configs/digits/frcnn_tiny.py')
-    _, *options = config_options(setting).split() or ['']
+@pytest.mark.parametrize('config', ['frcnn_tiny', 'frcnn_fp32'])
+def test_options_change_the_metric_of_a_config(tmp_path, setting, config):
+    path = tmp_path / 'assembly.json'
+    path.write_text(assembly_json(setting))
+    cfg = Config.fromfile(REPOSITORY / f'configs/digits/{config}.py')
+    _, *options = config_options(path).split()
     parsed = SimpleNamespace(cfg_options={})
     DictAction(['--cfg-options'], 'cfg_options')(None, parsed, options)
     cfg.merge_from_dict({key.lstrip('+'): value for key, value in parsed.cfg_options.items()})
     evaluator = cfg.test_evaluator[1]
     assert evaluator.type == 'NumberMetric'
-    assert NumberMetric(evaluator.get('assembly', 'default')).assembly == setting
+    assert NumberMetric(evaluator.assembly).assembly == setting
 
 
 def test_presets():

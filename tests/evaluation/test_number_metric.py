@@ -71,7 +71,10 @@ def test_presets_overrides_and_prefix():
 @pytest.mark.parametrize(
     ('kwargs', 'message'),
     [
-        ({'assembly': 'sytem_a'}, "no preset 'sytem_a', did you mean 'system_a'"),
+        (
+            {'assembly': 'sytem_a'},
+            'sytem_a: neither a preset nor a file(.|\n)*did you mean system_a',
+        ),
         ({'assembly': {'iou_the': 0.5}}, "no key 'iou_the', did you mean 'iou_thr'"),
         ({'gt_order': 'up'}, "gt_order: expected one of .*, found 'up'"),
     ],

@@ -98,11 +98,11 @@ def main():
     else:
         console.print(optimistic(args))
 
-    contents = (assembly_json(best.assembly), snippet(best), sweep_csv(rows))
+    contents = (assembly_json(best.assembly), snippet(best, outputs[0]), sweep_csv(rows))
     for path, content in zip(outputs, contents, strict=False):
         write_file(path, content)
     draw(outputs[-1], rows, best, args)
-    print(snippet(best), f'written to {args.out}', sep='\n')
+    print(snippet(best, outputs[0]), f'written to {args.out}', sep='\n')
 
 
 def refuse_same_split(args):
@@ -170,12 +170,12 @@ def iou_text(iou):
     return 'none' if iou is None else f'{iou:g}'
 
 
-def snippet(best):
+def snippet(best, path):
     lines = [
         f'# variant "{best.variant}". In a config, in place of the NumberMetric it has:',
         config_line(best.assembly) + ',',
         '# or for one run, after python tools/test.py CONFIG CHECKPOINT:',
-        config_options(best.assembly) or '# (nothing: it is the default)',
+        config_options(path),
     ]
     return '\n'.join(lines) + '\n'
 

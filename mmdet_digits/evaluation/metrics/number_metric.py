@@ -8,11 +8,11 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
 from mmdet_digits.categories import DIGITS
+from mmdet_digits.evaluation.assembly_files import read_assembly
 from mmdet_digits.evaluation.functional.detections import Detections
 from mmdet_digits.evaluation.functional.number_assembly import (
     NumberAssembly,
     assemble_numbers,
-    resolve_assembly,
 )
 from mmdet_digits.evaluation.functional.number_scores import score_numbers
 from mmdet_digits.evaluation.functional.true_numbers import GT_ORDERS, true_numbers
@@ -28,8 +28,9 @@ class NumberMetric(BaseMetric):
 
     Args:
         assembly: The rules of the assembly: a preset (``'default'``, ``'system_a'``,
-            ``'system_b'``) or a dict of fields of ``NumberAssembly``, laid over the preset under
-            its key ``'preset'`` (without one: ``'default'``).
+            ``'system_b'``), the path of a JSON file as ``tune_assembly.py`` writes it, or a dict of
+            fields of ``NumberAssembly``, laid over the preset under its key ``'preset'`` (without
+            one: ``'default'``).
         gt_order: How the true digits are put in order: by ``'left'`` edge, by ``'center'`` or
             along their ``'axis'`` as in ``NumberAssembly``, or as the ``'annotation'`` file lists
             them, for a file known to list them as they are read. SVHN's does, by left edges.
@@ -37,7 +38,8 @@ class NumberMetric(BaseMetric):
         prefix: Prefix of the names. Defaults to ``'number'``.
 
     Raises:
-        ValueError: If the preset, a key of ``assembly`` or ``gt_order`` is not known.
+        InputError: If ``assembly`` is neither a preset nor such a file.
+        ValueError: If a key of ``assembly`` or ``gt_order`` is not known.
     """
 
     default_prefix = 'number'
@@ -50,7 +52,7 @@ class NumberMetric(BaseMetric):
         prefix: str | None = None,
     ):
         super().__init__(collect_device=collect_device, prefix=prefix)
-        self.assembly = resolve_assembly(assembly)
+        self.assembly = read_assembly(assembly)
         if gt_order not in GT_ORDERS:
             raise ValueError(f'gt_order: expected one of {GT_ORDERS}, found {gt_order!r}')
         self.gt_order = gt_order
