@@ -8,7 +8,19 @@ DEMO_DATA := data/digits
 DEMO_IMAGES := 8000
 DEMO_RUN := work_dirs/demo
 
-.PHONY: demo install test test-slow lint format clean
+# The published systems at a size that two CPU cores train: their recipes, a small network from random weights, small images.
+COMPARED := frcnn_v2_fp32 frcnn_v2_amp frcnn_aug_cosine frcnn_aug_cosine_noaug
+COMPARE_DATA := data/compare
+COMPARE_RUNS := work_dirs/compare
+LAPTOP_SIZE := load_from=None optim_wrapper.optimizer.lr=0.02 +val_evaluator.1.assembly=default \
+	model.backbone.depth=18 +model.backbone.base_channels=32 +model.backbone.stem_channels=32 model.backbone.frozen_stages=-1 \
+	model.neck.in_channels=[32,64,128,256] model.neck.out_channels=64 model.rpn_head.in_channels=64 model.rpn_head.feat_channels=64 \
+	model.roi_head.bbox_roi_extractor.out_channels=64 model.roi_head.bbox_head.in_channels=64 \
+	+model.roi_head.bbox_head.conv_out_channels=64 model.roi_head.bbox_head.fc_out_channels=256 \
+	model.train_cfg.rcnn.sampler.num=64 model.train_cfg.rpn_proposal.max_per_img=200
+SYSTEM_A_SCALE := train_dataloader.dataset.pipeline.2.scale=(128,64) val_dataloader.dataset.pipeline.1.scale=(128,64)
+
+.PHONY: demo compare install test test-slow test-crash lint format clean
 .DEFAULT_GOAL := demo
 
 $(INSTALLED): requirements.txt pyproject.toml
@@ -25,11 +37,24 @@ demo: $(INSTALLED)  ## draw data, train the laptop-size detector, test it; goes 
 	$(RUN) tools/test.py $(DEMO_CONFIG) $$(cat $(DEMO_RUN)/last_checkpoint) --data-root $(DEMO_DATA) --work-dir $(DEMO_RUN)
 	@echo 'Next: your own images (data/README.md), curves (tensorboard --logdir $(DEMO_RUN)), other recipes (configs/digits/).'
 
+compare: $(INSTALLED)  ## train both published systems at laptop size on the same drawn data; table and figure in work_dirs/compare
+	$(RUN) tools/prepare_data.py synthetic --look clear --train 1000 --out $(COMPARE_DATA)
+	set -e; for config in $(COMPARED); do \
+		case $$config in frcnn_v2_*) scale='$(SYSTEM_A_SCALE)';; *) scale=;; esac; \
+		$(RUN) tools/train.py configs/digits/$$config.py --data-root $(COMPARE_DATA) --work-dir $(COMPARE_RUNS)/$$config --resume \
+			--cfg-options $(LAPTOP_SIZE) $$scale; \
+	done
+	$(RUN) tools/analysis_tools/compare_runs.py $(COMPARED:%=$(COMPARE_RUNS)/%) --overwrite \
+		--markdown $(COMPARE_RUNS)/table.md --json $(COMPARE_RUNS)/table.json --figure $(COMPARE_RUNS)/curves.png
+
 test: $(INSTALLED)  ## the default tests
 	$(RUN) -m pytest
 
 test-slow: $(INSTALLED)  ## the tests that take minutes
-	$(RUN) -m pytest -m slow
+	$(RUN) -m pytest -m slow --ignore tests/crash
+
+test-crash: $(INSTALLED)  ## twenty SIGKILLs, each followed by a resume, against an uninterrupted run
+	$(RUN) -m pytest -m slow -s tests/crash
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check .

@@ -12,11 +12,12 @@ import argparse
 import gzip
 import json
 import math
-import statistics
 import time
 from pathlib import Path
+from statistics import median
 
 import numpy as np
+from common import describe_machine, print_table, spread, time_in_turn
 
 from mmdet_digits.evaluation.functional.detection_noise import DetectionNoise, perturb_detections
 from mmdet_digits.evaluation.functional.detections import Detections
@@ -125,7 +126,11 @@ def draw(num_images: int, per_image: float = 25000 / 13068, seed: int = 0) -> De
 
 def report_speed(detections: Detections, repeats: int = 7):
     """Time the assembly, the same in plain Python, and a sweep of 500 settings."""
-    print(f'{detections.num_images} images, {len(detections)} detections; median of {repeats}')
+    print(
+        f'{describe_machine()}\n{detections.num_images} images, {len(detections)} detections, '
+        f'{repeats} repeats\n'
+    )
+    rows = []
     for name, setting in PRESETS.items():
         flat = [
             values.tolist()
@@ -136,17 +141,18 @@ def report_speed(detections: Detections, repeats: int = 7):
                 detections.scores,
             )
         ]
-        fast = median_seconds(lambda s=setting: assemble_numbers(detections, s), repeats)
-        slow = median_seconds(
-            lambda s=setting, f=flat: plain_numbers(*f, detections.num_images, s), repeats
-        )
-        same = assemble_numbers(detections, setting).strings.tolist() == plain_numbers(
-            *flat, detections.num_images, setting
-        )
-        print(
-            f'{name:9} {1e3 * fast:7.1f} ms   plain Python loop {1e3 * slow:7.1f} ms   '
-            f'ratio {slow / fast:4.1f}   same numbers: {same}'
-        )
+        ways = {
+            'fast': lambda s=setting: assemble_numbers(detections, s).strings.tolist(),
+            'slow': lambda s=setting, f=flat: plain_numbers(*f, detections.num_images, s),
+        }
+        same = 'yes' if ways['fast']() == ways['slow']() else 'NO'
+        fast, slow = ([1e3 * s for s in way] for way in time_in_turn(ways, repeats).values())
+        ratio = f'{median(slow) / median(fast):.1f}'
+        rows.append([name, spread(fast), spread(slow), ratio, same])
+    print_table(
+        ['assembly', 'this project, ms', 'plain Python loop, ms', 'times as fast', 'same numbers'],
+        rows,
+    )
     grid = [
         {'score_thr': score, 'iou_thr': iou}
         for score in np.linspace(0.05, 0.95, 25)
@@ -155,17 +161,7 @@ def report_speed(detections: Detections, repeats: int = 7):
     start = time.perf_counter()
     for _ in sweep_numbers(detections, grid):
         pass
-    print(f'sweep of {len(grid)} settings {time.perf_counter() - start:.1f} s')
-
-
-def median_seconds(function, repeats: int) -> float:
-    """Return the median time of a call in seconds."""
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
+    print(f'\nsweep of {len(grid)} settings {time.perf_counter() - start:.1f} s')
 
 
 def report_orders(truth: Detections, sizes: np.ndarray, numbers: np.ndarray, seed: int):

@@ -13,6 +13,7 @@ import statistics
 import time
 
 import torch
+from common import describe_machine, print_table, spread, time_in_turn
 from mmdet.registry import MODELS
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner, load_checkpoint
@@ -37,24 +38,13 @@ def main():
         '.. own proposals': lambda batch: predict_with_loss(model, batch, share_proposals=False),
         'both, two passes': lambda batch: two_passes(model, batch),
     }
-    seconds = {name: [] for name in ways}
-    for repeat in range(args.repeats + 1):
-        for name, way in ways.items():
-            started = now()
-            with torch.no_grad():
-                for batch in batches:
-                    way(batch)
-            if repeat:  # the first one warms up
-                seconds[name].append(now() - started)
+    with torch.no_grad():
+        seconds = time_in_turn(
+            {name: lambda way=way: [way(batch) for batch in batches] for name, way in ways.items()},
+            args.repeats,
+            time.perf_counter if torch.cuda.is_available() else time.process_time,
+        )
     report(args, seconds, sum(len(batch['inputs']) for batch in batches))
-
-
-def now() -> float:
-    """Seconds: of the clock once the GPU is done, or of the processor."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-        return time.perf_counter()
-    return time.process_time()
 
 
 def prepare(cfg, checkpoint: str | None, num_batches: int):
@@ -80,13 +70,21 @@ def two_passes(model, batch: dict):
 
 
 def report(args, seconds: dict[str, list[float]], images: int):
-    """Print the median per image of each way, and its ratio to predictions alone."""
+    """Print the time per image of each way, and its ratio to predictions alone."""
     weights = args.checkpoint or 'random weights'
-    print(f'{args.config}, {weights}, {images} images, median of {args.repeats}')
+    print(
+        f'{describe_machine()}\n{args.config}, {weights}, {images} images, {args.repeats} repeats\n'
+    )
     plain = statistics.median(seconds['predictions'])
-    for name, values in seconds.items():
-        median = statistics.median(values)
-        print(f'{name:17} {1e3 * median / images:8.1f} ms per image   {median / plain:5.2f} x')
+    rows = [
+        [
+            name,
+            spread([1e3 * value / images for value in values]),
+            f'{statistics.median(values) / plain:.2f}',
+        ]
+        for name, values in seconds.items()
+    ]
+    print_table(['validation', 'ms per image', 'times the predictions'], rows)
 
 
 if __name__ == '__main__':

@@ -1,25 +1,38 @@
 """What the command lines share: arguments, loading a config, one way to report an error."""
 
 import argparse
+import logging
+import multiprocessing
 import os
 import sys
+import textwrap
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
 from urllib.error import URLError
 
 from mmengine.config import Config, DictAction
+from mmengine.dist import get_backend
 from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmdet_digits.checkpoints.reading import EXPECTED, trust_checkpoints
+from mmdet_digits.checkpoints.resuming import find_resumable
+from mmdet_digits.engine.distributed import enter_run, join_processes, process_rank
+from mmdet_digits.utils.checks import Status
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.preflight import (
     check_data,
     check_options,
     nearest_path,
+    preflight,
     unread_keys,
 )
 
+PATIENCE = 20  # seconds
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -46,7 +59,20 @@ def config_parser(description: str) -> argparse.ArgumentParser:
     )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument('--debug', action='store_true', help='show tracebacks')
+    parser.add_argument(
+        '--no-preflight', action='store_true', help='go on in spite of what the checks find'
+    )
+    add_trust_option(parser)
     return parser
+
+
+def add_trust_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--trust-checkpoint``, which :func:`load_config` obeys."""
+    parser.add_argument(
+        '--trust-checkpoint',
+        action='store_true',
+        help='let a checkpoint run what code it holds, with all your rights',
+    )
 
 
 def load_config(args: argparse.Namespace, splits: Sequence[str]) -> Config:
@@ -59,12 +85,11 @@ def load_config(args: argparse.Namespace, splits: Sequence[str]) -> Config:
     Raises:
         InputError: the config, an option or the data set is not what it should be.
     """
+    enter_run(args.launcher)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    if args.data_root:
-        os.environ['DIGITS_DATA_ROOT'] = str(Path(args.data_root).resolve())
-    os.environ.setdefault('DIGITS_DATA_ROOT', str(REPOSITORY / 'data' / 'digits'))
-    path = find_config(args.config)
-    cfg = Config.fromfile(path)
+    if args.trust_checkpoint:
+        trust_checkpoints()
+    cfg = read_config(args.config, args.data_root)
     suspicious, unread = unread_keys(cfg.to_dict(), cfg.text)
     findings = suspicious + check_options(cfg.to_dict(), args.cfg_options)
     if findings:
@@ -76,13 +101,60 @@ def load_config(args: argparse.Namespace, splits: Sequence[str]) -> Config:
     if findings:
         raise InputError('\n'.join(map(str, findings)))
     cfg.launcher = args.launcher
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', path.stem))
+    cfg.work_dir = (
+        args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(cfg.filename).stem))
+    )
     return cfg
+
+
+def read_config(name: str, data_root: str | None = None) -> Config:
+    """Read a config file for the data in a folder.
+
+    Args:
+        name: its path, from here or from the root of this repository.
+        data_root: None for ``DIGITS_DATA_ROOT``, or else ``data/digits`` of this repository.
+
+    Raises:
+        InputError: there is no such config.
+    """
+    if data_root:
+        os.environ['DIGITS_DATA_ROOT'] = str(Path(data_root).resolve())
+    os.environ.setdefault('DIGITS_DATA_ROOT', str(REPOSITORY / 'data' / 'digits'))
+    return Config.fromfile(find_config(name))
+
+
+def stop_on_failures(cfg: Config, splits: Sequence[str], insist: bool) -> None:
+    """Make the quick checks of a run; log what they warn of.
+
+    Of the processes of one run only the first checks.
+
+    Args:
+        cfg: the config as it will be run.
+        splits: the splits that the tool reads, of ``'train'``, ``'val'`` and ``'test'``.
+        insist: log failures too, and go on.
+
+    Raises:
+        InputError: a check fails.
+    """
+    if process_rank():
+        return
+    checks = preflight(cfg.to_dict(), splits)
+    failures = [check for check in checks if check.status is Status.FAIL]
+    if failures and not insist:
+        shown = '\n'.join(map(str, failures))
+        raise InputError(f'{shown}\n(--no-preflight goes on in spite of it.)')
+    for check in failures + [check for check in checks if check.status is Status.WARN]:
+        shown = replace(check, found=textwrap.shorten(check.found, 200, placeholder=' ...'))
+        print_log(str(shown), 'current', logging.WARNING)
 
 
 def build_runner(cfg: Config) -> Runner:
     """The runner of a config: MMEngine's own, or the one its ``runner_type`` names."""
-    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    join_processes(cfg)
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    if runner.distributed:
+        runner.logger.info(f'{runner.world_size} processes, joined by {get_backend()}.')
+    return runner
 
 
 def find_config(name: str) -> Path:
@@ -96,8 +168,10 @@ def find_config(name: str) -> Path:
             return path
     known = [str(p.relative_to(REPOSITORY)) for p in sorted(REPOSITORY.glob('configs/digits/*.py'))]
     raise InputError(
-        f'{name}: no such config.\n  expected: a file, e.g. one of {", ".join(known)}\n'
-        f'  fix: did you mean {nearest_path(name, known)}?'
+        f'{name}: no such config.',
+        'a folder' if Path(name).is_dir() else 'nothing there',
+        f'a file, e.g. one of {", ".join(known)}',
+        f'did you mean {nearest_path(name, known)}?',
     )
 
 
@@ -112,11 +186,29 @@ def find_checkpoint(name: str) -> Path:
         return path
     beside = sorted(str(p) for p in path.parent.glob('*.pth')) if path.parent.is_dir() else []
     raise InputError(
-        f'{name}: no such checkpoint.\n'
-        f'  found:    {", ".join(beside) or f"no .pth file in {path.parent}"}\n'
-        '  expected: a .pth file that tools/train.py wrote\n'
-        '  fix: give the path of one, or train one first'
+        f'{name}: no such checkpoint.',
+        ', '.join(beside) or f'no .pth file in {path.parent}',
+        EXPECTED,
+        'give the path of one, or train one first',
     )
+
+
+def resume_from(cfg: Config, wanted: str | None) -> None:
+    """Make a training go on from a checkpoint, or from its beginning if there is none.
+
+    Args:
+        cfg: changed in place; without a checkpoint its own ``load_from`` stays.
+        wanted: the checkpoint; None for the last whole one in the folder of the run.
+
+    Raises:
+        InputError: it is damaged or lacks something.
+    """
+    folder = cfg.default_hooks.checkpoint.get('out_dir')
+    folder = Path(folder, Path(cfg.work_dir).name) if folder else Path(cfg.work_dir)
+    checkpoint = find_resumable(folder, wanted)
+    cfg.resume = checkpoint is not None
+    if checkpoint:
+        cfg.load_from = str(checkpoint)
 
 
 def weights_unavailable(cfg: Config, error: URLError) -> InputError:
@@ -157,12 +249,30 @@ def use_tta(cfg: Config, factors: Sequence[float] = (0.75, 1.0, 1.5)) -> None:
 
 
 def run_tool(main: Callable[[], None], debug: bool = '--debug' in sys.argv) -> None:
-    """Run a tool; print what its user can put right without a traceback and exit with status 1."""
+    """Run a tool; print what its user can put right without a traceback and exit with status 1.
+
+    Ctrl-C ends it with one line and status 130, SIGTERM in a training with 143.
+    """
+    sys.excepthook = hush_orphans
     try:
         main()
+    except KeyboardInterrupt as stop:
+        if not process_rank():
+            print(str(stop) or 'Stopped by Ctrl-C.', file=sys.stderr)
+        sys.exit(getattr(stop, 'exit_status', 130))
     except (InputError, URLError) as error:
         if debug:
             raise
         # A DataLoader worker hands its exception on as text, traceback first.
         text = str(error).rpartition(f'{InputError.__name__}: ')[2]
-        sys.exit(f'error: {text}')
+        rank = process_rank()
+        if rank:  # the first process, if it has met the same, says so and ends this one
+            time.sleep(PATIENCE)
+        sys.exit(f'error{f" of process {rank}" if rank else ""}: {text}')
+
+
+def hush_orphans(kind: type[BaseException], error: BaseException, trace: TracebackType) -> None:
+    """Show an uncaught exception, but not that a data worker lost the main process."""
+    orphaned = issubclass(kind, ConnectionError | EOFError | KeyboardInterrupt)
+    if not (orphaned and multiprocessing.parent_process()):
+        sys.__excepthook__(kind, error, trace)

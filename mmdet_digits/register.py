@@ -8,15 +8,23 @@ from mmdet_digits.ops import ensure_ops
 
 ensure_ops()
 
+import mmdet_digits.checkpoints.local_backend  # noqa: E402
+import mmdet_digits.checkpoints.schemes  # noqa: E402
 import mmdet_digits.datasets.digits_dataset  # noqa: E402
 import mmdet_digits.datasets.transforms.color_jitter  # noqa: E402
 import mmdet_digits.datasets.transforms.load_checked_image  # noqa: E402
 import mmdet_digits.datasets.transforms.random_area_erasing  # noqa: E402
 import mmdet_digits.datasets.transforms.random_center_affine  # noqa: E402
 import mmdet_digits.engine.hooks.derived_randomness_hook  # noqa: E402
+import mmdet_digits.engine.hooks.durable_checkpoint_hook  # noqa: E402
+import mmdet_digits.engine.hooks.execution_hook  # noqa: E402
+import mmdet_digits.engine.hooks.mean_loss_hook  # noqa: E402
 import mmdet_digits.engine.hooks.missed_validation_hook  # noqa: E402
+import mmdet_digits.engine.hooks.nonfinite_loss_hook  # noqa: E402
+import mmdet_digits.engine.hooks.peak_memory_hook  # noqa: E402
 import mmdet_digits.engine.hooks.run_estimate_hook  # noqa: E402
 import mmdet_digits.engine.hooks.throughput_hook  # noqa: E402
+import mmdet_digits.engine.loops.resumable_train_loop  # noqa: E402
 import mmdet_digits.engine.loops.val_loss_loop  # noqa: E402
 import mmdet_digits.engine.portable_amp_optim_wrapper  # noqa: E402
 import mmdet_digits.evaluation.metrics.digits_coco_metric  # noqa: E402

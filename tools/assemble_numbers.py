@@ -7,10 +7,10 @@ from mmdet_digits.apis.image_list import read_ids
 from mmdet_digits.cli import run_tool
 from mmdet_digits.evaluation.annotations import read_image_ids
 from mmdet_digits.evaluation.assembly_files import read_assembly
-from mmdet_digits.evaluation.files import refuse_existing, write_file
 from mmdet_digits.evaluation.functional.number_assembly import NO_NUMBER, assemble_numbers
 from mmdet_digits.evaluation.predictions import read_predictions
 from mmdet_digits.evaluation.submission import numbers_csv, write_submission
+from mmdet_digits.utils.files import check_outputs, write_file
 
 
 def parse_args():
@@ -32,7 +32,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    refuse_existing(filter(None, [args.out, args.submission]), args.overwrite)
+    check_outputs(filter(None, [args.out, args.submission]), args.overwrite)
     assembly = read_assembly(args.assembly)
     image_ids = read_ids(args.images) if args.images else read_image_ids(args.ann)
     predictions = read_predictions(args.pred)

@@ -10,10 +10,10 @@ from mmdet_digits.cli import run_tool
 from mmdet_digits.evaluation.annotations import read_annotations
 from mmdet_digits.evaluation.assembly_files import read_assembly
 from mmdet_digits.evaluation.coco_figures import BACKENDS
-from mmdet_digits.evaluation.files import refuse_existing, write_file
 from mmdet_digits.evaluation.functional.true_numbers import GT_ORDERS
 from mmdet_digits.evaluation.offline import evaluate_predictions
 from mmdet_digits.evaluation.predictions import read_predictions
+from mmdet_digits.utils.files import check_outputs, write_file
 from mmdet_digits.visualization.metrics_table import metrics_table
 
 
@@ -33,7 +33,7 @@ def parse_args():
 def main():
     args = parse_args()
     if args.json:
-        refuse_existing([args.json], args.overwrite)
+        check_outputs([args.json], args.overwrite)
     metrics = evaluate_predictions(
         read_predictions(args.pred),
         read_annotations(args.ann),

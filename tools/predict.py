@@ -17,13 +17,16 @@ from mmengine.device import get_device
 from rich.console import Console
 
 from mmdet_digits.apis.image_list import find_images, images_csv, number_images
+from mmdet_digits.apis.onnx_detector import OnnxDetector
 from mmdet_digits.apis.predictor import collect_predictions, load_detector, predict_images
-from mmdet_digits.cli import find_checkpoint, load_config, run_tool
+from mmdet_digits.cli import add_trust_option, find_checkpoint, load_config, run_tool
 from mmdet_digits.evaluation.assembly_files import read_assembly
-from mmdet_digits.evaluation.files import refuse_existing, write_file
 from mmdet_digits.evaluation.functional.number_assembly import NO_NUMBER, assemble_numbers
 from mmdet_digits.evaluation.submission import numbers_csv, predictions_json
+from mmdet_digits.utils.arguments import fraction, positive
+from mmdet_digits.utils.checks import first_ten
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import check_outputs, write_file
 from mmdet_digits.visualization.digit_pictures import (
     draw_marks,
     load_rgb,
@@ -40,12 +43,12 @@ def parse_args():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', help='config file, e.g. configs/digits/frcnn_tiny.py')
-    parser.add_argument('checkpoint', help='checkpoint file (.pth)')
+    parser.add_argument('checkpoint', help='checkpoint file (.pth, .safetensors or .onnx)')
     parser.add_argument('images', nargs='+', help='files, folders or quoted patterns')
     parser.add_argument('--out', type=Path, required=True, help='folder for the outputs')
     parser.add_argument('--draw', action='store_true', help='also write DIR/pictures/')
     parser.add_argument(
-        '--score-thr', type=float, default=0.05, help='lowest score in pred.json (default: 0.05)'
+        '--score-thr', type=fraction, default=0.05, help='lowest score in pred.json (default: 0.05)'
     )
     parser.add_argument(
         '--assembly',
@@ -53,18 +56,16 @@ def parse_args():
         metavar='PRESET|FILE.json',
         help='how boxes become numbers: default, system_a, system_b, or a file',
     )
-    parser.add_argument('--batch-size', type=int, default=16, help='default: 16')
+    parser.add_argument('--batch-size', type=positive, default=16, help='default: 16')
     parser.add_argument('--device', default=get_device(), help='default: %(default)s')
     parser.add_argument('--overwrite', action='store_true', help='replace earlier outputs')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, default={}, metavar='PATH=VALUE'
     )
     parser.add_argument('--debug', action='store_true', help='show tracebacks')
+    add_trust_option(parser)
     parser.set_defaults(data_root=None, work_dir=None, launcher='none', local_rank=0)
-    args = parser.parse_args()
-    if args.batch_size < 1 or not 0 <= args.score_thr <= 1:
-        parser.error('--batch-size has to be at least 1, and --score-thr in 0 to 1')
-    return args
+    return parser.parse_args()
 
 
 def main():
@@ -74,15 +75,24 @@ def main():
     paths = find_images(args.images)
     ids = number_images(paths)
     outputs = {name: args.out / name for name in ('pred.json', 'pred.csv', 'images.csv')}
-    refuse_existing([*outputs.values(), *([args.out / 'pictures'] * args.draw)], args.overwrite)
+    check_outputs(outputs.values(), args.overwrite, folders=[args.out / 'pictures'] * args.draw)
     cfg = load_config(args, splits=())
-    model = load_detector(cfg, find_checkpoint(args.checkpoint), args.device)
+    checkpoint = find_checkpoint(args.checkpoint)
+    if checkpoint.suffix == '.onnx':
+        model = OnnxDetector(checkpoint)
+    else:
+        model = load_detector(cfg, checkpoint, args.device)
 
     results, seconds = predict(model, cfg, paths, args.batch_size, console)
     unread = {result.index: result.error for result in results if result.error}
     results = [result for result in results if not result.error]
     if not results:
-        raise InputError('Not one image could be read.\n  found:    ' + '\n'.join(unread.values()))
+        raise InputError(
+            'Not one image could be read.',
+            first_ten([reason.splitlines()[0].rstrip('.') for reason in unread.values()]),
+            'at least one complete PNG or JPEG',
+            'copy the files again',
+        )
     read_paths = [paths[result.index] for result in results]
     read_ids = [ids[result.index] for result in results]
     predictions = collect_predictions(results, ids, args.score_thr, str(outputs['pred.json']))

@@ -17,6 +17,7 @@ from mmdet_digits.datasets.synthetic.writer import (
     draw_image,
     write_dataset,
 )
+from mmdet_digits.utils.errors import InputError
 from mmdet_digits.visualization.progress import image_progress
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -52,6 +53,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         text = f'take so many images of train, or this fraction (0.1), as {split}, at random'
         link.add_argument(f'--{split}', metavar='N|FRACTION', help=text)
     link.add_argument('--seed', type=int, default=0, metavar='N', help='same seed, same split')
+    for command in (draw, link):
+        command.add_argument('--debug', action='store_true', help='show tracebacks')
     return parser.parse_args(argv)
 
 
@@ -137,7 +140,9 @@ def main(argv: list[str] | None = None) -> int:
     console = Console()
     try:
         (run_synthetic if args.command == 'synthetic' else run_link)(args, console)
-    except ValueError as error:  # an InputError, or a number that the generator refuses
+    except InputError as error:
+        if args.debug:
+            raise
         print(f'error: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -12,6 +12,7 @@ from mmdet_digits.cli import (
     find_checkpoint,
     load_config,
     run_tool,
+    stop_on_failures,
     use_tta,
 )
 from mmdet_digits.engine.hooks.throughput_hook import ThroughputHook
@@ -26,7 +27,7 @@ from mmdet_digits.visualization.metrics_table import metrics_table
 
 def parse_args():
     parser = config_parser(__doc__)
-    parser.add_argument('checkpoint', help='checkpoint file (.pth)')
+    parser.add_argument('checkpoint', help='checkpoint file (.pth or .safetensors)')
     parser.add_argument('--out', help='save the predictions to this .pkl file')
     parser.add_argument('--submission', help='save pred.json and pred.csv in this .zip file')
     parser.add_argument('--show', action='store_true', help='show the predictions in a window')
@@ -54,6 +55,7 @@ def main():
         cfg.test_evaluator.append(dict(type='DumpDetResults', out_file_path=args.out))
     if args.tta:
         use_tta(cfg)
+    stop_on_failures(cfg, ('test',), args.no_preflight)
 
     runner = build_runner(cfg)
     throughput = ThroughputHook()

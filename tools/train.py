@@ -6,9 +6,12 @@ from mmdet_digits.cli import (
     build_runner,
     config_parser,
     load_config,
+    resume_from,
     run_tool,
+    stop_on_failures,
     weights_unavailable,
 )
+from mmdet_digits.engine.surviving import surviving
 
 
 def parse_args():
@@ -23,7 +26,7 @@ def parse_args():
         '--resume',
         nargs='?',
         const='auto',
-        help='go on from this checkpoint, or from the latest one in the work dir if none is named',
+        help='go on from this checkpoint, or from the last whole one of the work dir',
     )
     return parser.parse_args()
 
@@ -36,12 +39,13 @@ def main():
     if args.auto_scale_lr:
         cfg.auto_scale_lr.enable = True
     if args.resume:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+        resume_from(cfg, None if args.resume == 'auto' else args.resume)
+    stop_on_failures(cfg, ('train', 'val'), args.no_preflight)
 
     runner = build_runner(cfg)
     try:
-        runner.train()
+        with surviving(runner):
+            runner.train()
     except URLError as error:
         raise weights_unavailable(cfg, error) from error
 

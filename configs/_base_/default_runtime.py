@@ -6,12 +6,22 @@ randomness = dict(seed=42)
 
 default_hooks = dict(
     logger=dict(interval=10),
-    checkpoint=dict(interval=1, save_best='coco/bbox_mAP', rule='greater'),
+    checkpoint=dict(
+        type='DurableCheckpointHook', interval=1, save_best='coco/bbox_mAP', rule='greater'
+    ),
 )
 custom_hooks = [
+    dict(type='ExecutionHook', channels_last=True, compile=False, tf32=None),
     dict(type='RunEstimateHook'),
     dict(type='DerivedRandomnessHook'),  # a resumed run equals an uninterrupted one
     dict(type='MissedValidationHook'),
+    dict(type='NonFiniteLossHook'),
+    dict(type='PeakMemoryHook'),
+    dict(type='MeanLossHook'),  # these two: for several processes
+    dict(type='SyncBuffersHook'),  # running statistics of batch norm, each epoch
 ]
+# Training figures are means over the last 50 iterations. MMEngine's pattern would also log val/loss
+# as a mean over the validations so far.
+log_processor = dict(mean_pattern='^(?!val/).*(loss|time|grad_norm)')
 vis_backends = [dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]
 visualizer = dict(vis_backends=vis_backends)

@@ -8,7 +8,7 @@ _base_ = './frcnn_v2_fp32.py'
 max_epochs = 15
 train_cfg = dict(max_epochs=max_epochs)
 train_dataloader = dict(batch_size=24)
-optim_wrapper = dict(type='PortableAmpOptimWrapper', loss_scale='dynamic')
+optim_wrapper = dict(type='PortableAmpOptimWrapper', loss_scale='dynamic', dtype='auto')
 auto_scale_lr = dict(base_batch_size=24)
 
 default_hooks = dict(checkpoint=dict(save_best='digits/precision', rule='greater'))

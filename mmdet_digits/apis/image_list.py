@@ -4,11 +4,12 @@ import csv
 import glob
 import io
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmdet_digits.evaluation.files import read_file
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import read_file
 
 SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 MAP_HEADER = ('image_id', 'file_name')
@@ -95,12 +96,26 @@ def read_ids(source: Path | str) -> list[int]:
     expected = f'a folder of images, or a file that begins with {",".join(MAP_HEADER)}'
     text = read_file(source, expected).decode(errors='replace')
     rows = list(csv.reader(io.StringIO(text)))
-    if not rows or tuple(rows[0]) != MAP_HEADER or not all(row[0].isdecimal() for row in rows[1:]):
+    problem = _problem(rows)
+    if problem:
         raise InputError(
-            f'{source}: not a list of images.\n  found:    {rows[:1]}\n'
-            f'  expected: {expected}\n  fix: give the images.csv that predict.py wrote'
+            f'{source}: not a list of images.', problem, expected, 'give the images.csv of predict.py'
         )
     return [int(row[0]) for row in rows[1:]]
+
+
+def _problem(rows: list[list[str]]) -> str | None:
+    """Say what is wrong with the rows of an ``images.csv``, or None."""
+    if not rows or tuple(rows[0]) != MAP_HEADER:
+        return f'it begins with {",".join(rows[0])!r}' if rows else 'nothing in it'
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(MAP_HEADER) or not re.fullmatch('[0-9]{1,18}', row[0]):
+            return f'line {number}: {",".join(row)!r}'
+    ids = Counter(int(row[0]) for row in rows[1:])
+    twice = [image_id for image_id, times in ids.items() if times > 1]
+    if twice:
+        return f'id {twice[0]} in {ids[twice[0]]} lines'
+    return None if ids else 'no image in it'
 
 
 def _matches(pattern: str) -> list[Path]:

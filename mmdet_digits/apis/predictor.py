@@ -14,10 +14,13 @@ from mmdet.utils import get_test_pipeline_cfg
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
+from mmengine.runner.checkpoint import CheckpointLoader, load_state_dict
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from mmdet_digits.categories import DIGITS
+from mmdet_digits.checkpoints.matching import check_checkpoint, weights_of
+from mmdet_digits.engine.hooks.execution_hook import prepare_as_configured
 from mmdet_digits.evaluation.predictions import Predictions
 from mmdet_digits.utils.errors import InputError
 
@@ -75,7 +78,7 @@ def load_detector(cfg: Config, checkpoint: Path | str, device: str) -> nn.Module
 
     Args:
         cfg: the config; its pretrained backbone is not fetched.
-        checkpoint: a ``.pth`` file that ``tools/train.py`` wrote.
+        checkpoint: a file that ``tools/train.py`` wrote, or its weights as ``.safetensors``.
         device: e.g. ``'cpu'`` or ``'cuda:0'``.
 
     Raises:
@@ -84,16 +87,10 @@ def load_detector(cfg: Config, checkpoint: Path | str, device: str) -> nn.Module
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     cfg.model.backbone.init_cfg = None
     model = MODELS.build(cfg.model)
-    try:
-        load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True)
-    except RuntimeError as error:
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        raise InputError(
-            f'{checkpoint}: not a checkpoint of this config.\n  found:    '
-            + '\n            '.join(line[:150] for line in lines[:4])
-            + '\n  expected: the weights of this very model\n'
-            '  fix: give the config that the checkpoint was trained with (it lies beside it)'
-        ) from error
+    content = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
+    check_checkpoint(content, checkpoint, model.state_dict(), DIGITS, complete=True)
+    load_state_dict(model, weights_of(content), strict=True)
+    prepare_as_configured(model, cfg)
     try:
         return model.to(device).eval()
     except (RuntimeError, AssertionError) as error:
@@ -110,7 +107,7 @@ def predict_images(
     """Detect the digits of images, batch by batch.
 
     Args:
-        model: the detector, in test mode.
+        model: the detector, in test mode, or an :class:`OnnxDetector`.
         cfg: its config, for the test pipeline and the number of workers.
         paths: the images.
         batch_size: images per forward pass.
@@ -118,6 +115,7 @@ def predict_images(
     Yields:
         The results of a batch; a file that cannot be read has its reason instead of boxes.
     """
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
     loader = DataLoader(
         ImageFiles(paths, get_test_pipeline_cfg(cfg)),
         batch_size,

@@ -1,12 +1,9 @@
-"""COCO files as plain dictionaries: reading, splitting, counting and writing them.
+"""COCO files as plain dictionaries: splitting, counting and writing them.
 
 Nothing here needs torch or mmdet, so that the tools that prepare data start at once.
 """
 
-import gzip
 import json
-import os
-import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +13,7 @@ import numpy as np
 
 from mmdet_digits.categories import DIGITS, map_categories
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import check_outputs, write_file
 
 #: The categories of HW2: ids 1..10 are the digits 0..9.
 CATEGORIES = [{'id': label + 1, 'name': name} for label, name in enumerate(DIGITS)]
@@ -38,45 +36,6 @@ class CocoCounts:
     lengths: dict[int, int]
 
 
-def read_coco(path: Path) -> dict:
-    """Read a COCO file, also a gzipped one.
-
-    Raises:
-        InputError: it is no JSON, lacks one of its three lists, or a box belongs to no image.
-    """
-    path = Path(path)
-    try:
-        with (gzip.open if path.suffix == '.gz' else open)(path, 'rt', encoding='utf-8') as file:
-            coco = json.load(file)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise InputError(f'{path}: not readable as JSON ({error}).') from error
-    keys = ('images', 'annotations', 'categories')
-    if not isinstance(coco, dict) or not all(isinstance(coco.get(key), list) for key in keys):
-        found = ', '.join(coco) if isinstance(coco, dict) else f'a {type(coco).__name__}'
-        raise InputError(
-            f'{path}: no COCO file. Expected the lists images, annotations and categories; '
-            f'found {found or "nothing"}.'
-        )
-    _check_ids(coco, path)
-    return coco
-
-
-def _check_ids(coco: dict, path: Path) -> None:
-    for index, image in enumerate(coco['images']):
-        if not {'id', 'file_name'} <= set(image):
-            raise InputError(f'{path}: images[{index}] lacks id or file_name: {image}')
-    ids = Counter(image['id'] for image in coco['images'])
-    twice = [image_id for image_id, count in ids.items() if count > 1]
-    if twice:
-        raise InputError(f'{path}: image id {twice[0]} stands {ids[twice[0]]} times.')
-    for annotation in coco['annotations']:
-        if annotation.get('image_id') not in ids:
-            raise InputError(
-                f'{path}: annotation {annotation.get("id")} belongs to image '
-                f'{annotation.get("image_id")}, which is not among the images.'
-            )
-
-
 def num_images(amount: str, total: int) -> int:
     """Turn ``'200'`` (images) or ``'0.1'`` (a fraction) into a number of images.
 
@@ -93,8 +52,11 @@ def num_images(amount: str, total: int) -> int:
         count = None
     if count is None or not 0 < count < total:
         raise InputError(
-            f'{amount} of {total} images: expected a number of images, e.g. 200, or a fraction '
-            'with a point, e.g. 0.1, that takes at least one image and leaves at least one.'
+            f'{amount} of {total} images: not an amount that can be taken.',
+            amount,
+            'a number of images, e.g. 200, or a fraction with a point, e.g. 0.1, that takes at '
+            'least one image and leaves at least one',
+            'ask for another amount',
         )
     return count
 
@@ -117,9 +79,16 @@ def split_coco(coco: dict, counts: Mapping[str, int], seed: int) -> dict[str, di
     total, asked = len(coco['images']), sum(counts.values())
     if asked >= total:
         wanted = ' and '.join(f'{count} for {split}' for split, count in counts.items())
-        raise InputError(f'{wanted} leave none of {total} images for train. Ask for fewer.')
+        raise InputError(
+            f'{wanted} leave none of {total} images for train.',
+            f'{asked} of {total} asked for',
+            'at least one image left for train',
+            'ask for fewer',
+        )
     if seed < 0:
-        raise InputError(f'The seed is {seed}, expected 0 or more.')
+        raise InputError(
+            f'The seed is {seed}.', str(seed), 'a whole number, 0 or more', 'give another --seed'
+        )
     order = np.random.default_rng(seed).permutation(total)
     ends = np.cumsum(list(counts.values()))
     *parts, rest = np.split(order, ends)
@@ -159,26 +128,7 @@ def write_json(path: Path, content: dict, overwrite: bool = False) -> None:
     """Write a JSON file so that it is there whole or not at all.
 
     Raises:
-        InputError: the file exists and ``overwrite`` is not set.
+        InputError: the file exists and ``overwrite`` is not set, or cannot be written.
     """
-    check_free(path, overwrite)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
-    try:
-        partial.write_text(json.dumps(content) + '\n', encoding='utf-8')
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def check_free(path: Path, overwrite: bool = False) -> None:
-    """Refuse a path that may not be written.
-
-    Raises:
-        InputError: it is a folder, or it exists and ``overwrite`` is not set.
-    """
-    if Path(path).is_dir():
-        raise InputError(f'{path} is a folder, expected the name of a file to write.')
-    if not overwrite and (Path(path).exists() or Path(path).is_symlink()):
-        raise InputError(f'{path} exists. Nothing was changed. Add --overwrite to replace it.')
+    check_outputs([path], overwrite)
+    write_file(path, json.dumps(content) + '\n')

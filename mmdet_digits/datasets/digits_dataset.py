@@ -1,7 +1,6 @@
 """COCO-format digit images: HW2, SVHN and the synthetic scenes."""
 
 import contextlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,6 +10,14 @@ from mmdet.registry import DATASETS
 from mmengine.logging import MMLogger
 
 from mmdet_digits.categories import DIGITS, ZERO_ALIAS, map_categories
+from mmdet_digits.coco_structure import read_coco
+from mmdet_digits.datasets.broken_images import (
+    BrokenImages,
+    broken_boxes,
+    check_policy,
+    is_bbox,
+    or_skip,
+)
 from mmdet_digits.utils.errors import InputError
 
 
@@ -25,29 +32,16 @@ class DigitsCOCO(COCO):
         annotation_file: path of a COCO JSON file.
 
     Raises:
-        InputError: it is not JSON or lacks one of its three lists.
+        InputError: it is not a COCO file; of its boxes only the ids are checked.
     """
 
     def __init__(self, annotation_file: str) -> None:
+        super().__init__()
         self.ann_file = annotation_file
-        try:
-            with contextlib.redirect_stdout(None):  # pycocotools prints its progress
-                super().__init__(annotation_file)
-        except json.JSONDecodeError as error:
-            raise InputError(
-                f'{annotation_file}: not valid JSON at line {error.lineno}, column {error.colno}: '
-                f'{error.msg}.\n  fix: copy or convert the file again'
-            ) from error
-        missing = [
-            key for key in ('images', 'annotations', 'categories') if key not in self.dataset
-        ]
-        if missing:
-            raise InputError(
-                f'{annotation_file}: lacks {", ".join(missing)}.\n'
-                f'  found:    {", ".join(self.dataset) or "nothing"}\n'
-                '  expected: a COCO file with images, annotations and categories, as shown in '
-                'data/README.md'
-            )
+        self.dataset = read_coco(annotation_file, bboxes=False)
+        with contextlib.redirect_stdout(None):  # pycocotools prints its progress
+            self.createIndex()
+        self.img_ann_map, self.cat_img_map = self.imgToAnns, self.catToImgs
 
     def get_cat_ids(
         self, cat_names: Sequence[str] = DIGITS, sup_names: Sequence = (), cat_ids: Sequence = ()
@@ -68,11 +62,19 @@ class DigitsDataset(CocoDataset):
     image is dropped for being small: 22 % of SVHN has a side under 32 px. What is dropped is
     logged with its reason, beside the number of boxes of each class.
 
-    Arguments are those of :class:`mmdet.datasets.CocoDataset`.
+    An image that cannot be loaded, or has a box that is not four finite numbers, stops the run with
+    its path, or is skipped: then the next sound image of the file stands in, which depends on
+    nothing else, so that a run can be repeated. Validation and testing always stop.
+
+    Args:
+        *args: those of :class:`mmdet.datasets.CocoDataset`.
+        on_broken: ``'stop'``, or ``'skip'`` for training only: log each broken image once.
+        max_broken_share: stop when more than this share of the images has been skipped.
+        **kwargs: those of :class:`mmdet.datasets.CocoDataset`.
 
     Raises:
-        InputError: the annotation file cannot be read as COCO, or its categories are not the
-            classes.
+        InputError: the annotation file cannot be read as COCO, its categories are not the classes,
+            or something is broken that may not be skipped.
     """
 
     METAINFO = dict(
@@ -92,6 +94,37 @@ class DigitsDataset(CocoDataset):
     )
     COCOAPI = DigitsCOCO
 
+    def __init__(
+        self, *args, on_broken: str = 'stop', max_broken_share: float = 0.01, **kwargs
+    ) -> None:
+        check_policy(on_broken, max_broken_share, kwargs.get('test_mode', False))
+        self.on_broken = on_broken
+        self.max_broken_share = max_broken_share
+        super().__init__(*args, **kwargs)
+
+    def full_init(self) -> None:
+        """Load the annotations; count broken images where all data workers can."""
+        if not self._fully_initialized:
+            super().full_init()
+            self._broken = BrokenImages(len(self), self.max_broken_share, self.ann_file)
+
+    def prepare_data(self, idx: int) -> dict:
+        """Load an image and its boxes, or those that stand in for it."""
+        try:
+            return self._load(idx)
+        except InputError as error:
+            if self.on_broken == 'skip':
+                return self._broken.stand_in(idx, error, self._load)
+            if self.test_mode:
+                raise
+            raise or_skip(error, self.max_broken_share) from error
+
+    def _load(self, idx: int) -> dict:
+        info = self.get_data_info(idx)
+        if 'broken' in info:
+            raise InputError(info['broken'])
+        return self.pipeline(info)
+
     def load_data_list(self) -> list[dict]:
         """Load the annotation file as :class:`mmdet.datasets.CocoDataset` does."""
         self._dropped = Counter()
@@ -100,12 +133,19 @@ class DigitsDataset(CocoDataset):
     def parse_data_info(self, raw_data_info: dict) -> dict:
         """Convert the COCO entry of one image, counting the boxes that are left out and why."""
         image = raw_data_info['raw_img_info']
-        for annotation in raw_data_info['raw_ann_info']:
+        annotations = raw_data_info['raw_ann_info']
+        broken = [a for a in annotations if not is_bbox(a.get('bbox'))]
+        sound = [a for a in annotations if is_bbox(a.get('bbox'))]
+        for annotation in sound:
             reason = drop_reason(annotation['bbox'], image['width'], image['height'])
-            if annotation['category_id'] not in self.cat_ids:
-                reason = 'boxes of a category that the file does not define'
+            if annotation.get('ignore'):
+                reason = 'boxes marked as ignore'
             self._dropped.update([reason] if reason else [])
-        return super().parse_data_info(raw_data_info)
+        with_areas = [dict(a, area=a['bbox'][2] * a['bbox'][3]) for a in sound]  # mmdet drops 0
+        info = super().parse_data_info(dict(raw_data_info, raw_ann_info=with_areas))
+        if broken:
+            info['broken'] = str(broken_boxes(info['img_path'], self.ann_file, broken))
+        return info
 
     def filter_data(self) -> list[dict]:
         """Apply ``filter_cfg``, then log what is kept and what is not.
@@ -121,7 +161,12 @@ class DigitsDataset(CocoDataset):
         )
         MMLogger.get_current_instance().info(summary)
         if not kept:
-            raise InputError(f'{self.ann_file}: no image is left to load.\n  found:    {summary}')
+            raise InputError(
+                f'{self.ann_file}: no image is left to load.',
+                summary,
+                'at least one image that is not left out',
+                'give another annotation file, or change filter_cfg of the data set',
+            )
         return kept
 
 

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from mmdet_digits.datasets.coco_files import num_images, read_coco, split_coco
-from mmdet_digits.datasets.synthetic.folders import SPLITS, FolderError, describe
+from mmdet_digits.coco_structure import read_coco
+from mmdet_digits.datasets.coco_files import num_images, split_coco
+from mmdet_digits.datasets.synthetic.folders import FIX, SPLITS, FolderError, describe
+from mmdet_digits.utils.files import check_folder, write_file
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Plan:
     """What is to be at the target: links (name to what it links to), files (name to content)."""
 
     links: dict[str, Path] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str | bytes] = field(default_factory=dict)
     splits: list[LinkedSplit] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -73,7 +75,7 @@ def link_dataset(
     plan = _plan(source, parts, seed)
     if not _stands(out, plan):
         _check_unused(out)
-        _make(out, plan, source)
+        build(out, plan, source)
     return plan.splits, plan.notes
 
 
@@ -99,17 +101,16 @@ def _plan(source: Path, parts: dict[str, str], seed: int) -> Plan:
 
 def _own_splits(source: Path, parts: dict[str, str]) -> list[str]:
     """The splits of a source; raises `FolderError` naming all that lack or stand in the way."""
-    if not source.is_dir():
-        raise FolderError(
-            f'{source} is no folder. Give the folder that holds train/ and train.json.'
-        )
+    check_folder(source, 'the folder that holds train/ and train.json')
     has = {name for s in SPLITS for name in (s, f'{s}.json') if (source / name).exists()}
     for split in parts:
         taken = sorted({split, f'{split}.json'} & has)
         if taken:
             raise FolderError(
-                f'{source} has {" and ".join(taken)} of its own. Leave out --{split}, which takes '
-                f'images from train for a {split} set that is missing.'
+                f'{source} has {" and ".join(taken)} of its own.',
+                f'--{split} {parts[split]}',
+                f'no --{split}: it takes images from train for a {split} set that is missing',
+                f'leave out --{split}',
             )
     needed = ['train', 'train.json'] + ['valid', 'valid.json'] * ('valid' not in parts)
     needed += ['test'] * ('test.json' in has)
@@ -117,13 +118,18 @@ def _own_splits(source: Path, parts: dict[str, str]) -> list[str]:
     if not missing:
         return [split for split in SPLITS if split in has]
     names = ', '.join(name if '.' in name else f'{name}/' for name in missing)
-    fix = 'Expected: train/ valid/ train.json valid.json, and test/ if there is one.'
+    fix = 'name the files and folders so, or give the folder that holds them'
     if missing == ['valid', 'valid.json']:
         fix = (
-            'Add --valid 0.1 to take a tenth of the train images for it, at random (or --valid '
-            '200: that many; likewise --test; --seed N for another draw).'
+            'add --valid 0.1 to take a tenth of the train images for it, at random (or --valid '
+            '200: that many; likewise --test; --seed N for another draw)'
         )
-    raise FolderError(f'{source} lacks {names}; found {describe(source)}. {fix}')
+    raise FolderError(
+        f'{source} lacks {names}.',
+        describe(source),
+        'train/ valid/ train.json valid.json, and test/ if there is one',
+        fix,
+    )
 
 
 def _plan_parts(plan: Plan, source: Path, parts: dict[str, str], seed: int) -> None:
@@ -163,8 +169,10 @@ def _check_files(source: Path, coco: dict) -> None:
     ):
         if bad:
             raise FolderError(
-                f'{source / "train.json"}: {len(bad)} of {len(names)} file names {what}, the first '
-                f'is {bad[0]}. Put the file or the JSON right.'
+                f'{source / "train.json"}: {len(bad)} of {len(names)} file names {what}.',
+                f'the first is {bad[0]}',
+                'each the name of another file in train/',
+                'put the file or the JSON right',
             )
 
 
@@ -182,13 +190,21 @@ def _stands(out: Path, plan: Plan) -> bool:
 def _check_unused(out: Path) -> None:
     if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
         raise FolderError(
-            f'{out} is in use: {describe(out)}. Nothing was changed. '
-            'Give another folder with --out, or move this one away.'
+            f'{out} is in use; nothing was changed.', describe(out), 'an empty folder, or none', FIX
         )
 
 
-def _make(out: Path, plan: Plan, source: Path) -> None:
-    """Build everything in a folder beside ``out``, then give it its name."""
+def build(out: Path, plan: Plan, source: Path) -> None:
+    """Build everything in a folder beside ``out``, then give it its name.
+
+    Args:
+        out: a folder that is empty or does not exist.
+        plan: what is to be there.
+        source: what it links to, for the message.
+
+    Raises:
+        FolderError: the system refuses. Nothing is changed then.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f'.{out.name}.{os.getpid()}.partial')
     try:
@@ -197,14 +213,16 @@ def _make(out: Path, plan: Plan, source: Path) -> None:
             (partial / name).parent.mkdir(parents=True, exist_ok=True)
             _link(partial / name, target)
         for name, text in plan.files.items():
-            (partial / name).write_text(text, encoding='utf-8')
+            write_file(partial / name, text)
         if out.exists():
             out.rmdir()  # empty: it was checked
         partial.rename(out)
     except OSError as error:
         raise FolderError(
-            f'The links in {out} could not be made ({error.strerror or error}). Nothing was '
-            f'changed. Give an --out on a disk that allows links, best on that of {source}.'
+            f'The links in {out} could not be made; nothing was changed.',
+            error.strerror or str(error),
+            'a disk that allows links',
+            f'name a folder on another disk, best on that of {source}',
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)  # removes links, not what they link to

@@ -5,19 +5,22 @@ from mmdet.registry import OPTIM_WRAPPERS
 from mmengine.logging import MMLogger
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
+BFLOAT16_OF_CPUS = ('avx512_bf16', 'amx_bf16', 'bf16')
+"""What torch calls the instructions for bfloat16, of x86 and of ARM."""
+
 
 @OPTIM_WRAPPERS.register_module()
 class PortableAmpOptimWrapper(AmpOptimWrapper):
     """MMEngine's AMP wrapper with a precision that fits the device.
 
-    On CUDA: float16 with a gradient scaler, as MMEngine does. On a CPU, where MMEngine's wrapper
-    refuses to start: bfloat16, whose exponent range is float32's and so needs no scaler. bfloat16
-    on CUDA is ``dtype='bfloat16'``. The choice is logged once.
+    bfloat16 has float32's range of exponents and needs no loss scaling. It is the choice wherever
+    the chip computes in it, and on every CPU, where MMEngine's wrapper refuses to start. Older GPUs
+    get float16 with a gradient scaler, as MMEngine does. The choice is logged once.
 
     Args:
         loss_scale: ``'dynamic'``, a fixed scale, or the arguments of
             :class:`torch.amp.GradScaler`. Used with float16 only.
-        dtype: ``'float16'``, ``'bfloat16'`` or None for the device's own choice.
+        dtype: ``'float16'``, ``'bfloat16'`` or ``'auto'`` for the device's own choice.
         **kwargs: passed to :class:`mmengine.optim.OptimWrapper`.
 
     Raises:
@@ -25,39 +28,65 @@ class PortableAmpOptimWrapper(AmpOptimWrapper):
             neither of the two.
     """
 
-    def __init__(self, loss_scale: str | float | dict = 'dynamic', dtype=None, **kwargs) -> None:
+    def __init__(self, loss_scale: str | float | dict = 'dynamic', dtype='auto', **kwargs) -> None:
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
         self.cast_dtype = autocast_dtype(device, dtype)
-        scaling = self.cast_dtype is torch.float16
-        if scaling:
+        if self.cast_dtype is torch.float16:
             super().__init__(loss_scale=loss_scale, dtype=self.cast_dtype, **kwargs)
+            remark = f'loss scale {loss_scale}'
         else:
             OptimWrapper.__init__(self, **kwargs)  # AmpOptimWrapper would insist on a GPU
             self._scale_update_param = None
             self.loss_scaler = torch.amp.GradScaler(device, enabled=False)
+            remark = 'no loss scaling needed'
+        if self.cast_dtype is torch.bfloat16 and not computes_bfloat16(device):
+            remark += '; without instructions for it this may be slower than float32'
         MMLogger.get_current_instance().info(
             f'Mixed precision: {str(self.cast_dtype).removeprefix("torch.")} autocast on {device}, '
-            f'{f"loss scale {loss_scale}" if scaling else "no loss scaling needed"}.'
+            f'{remark}.'
         )
 
+    def load_state_dict(self, state_dict: dict) -> None:
+        """Resume, also from a run in the other precision: a scaler that is new starts afresh.
 
-def autocast_dtype(device: str, dtype: str | torch.dtype | None) -> torch.dtype:
+        Args:
+            state_dict: what :meth:`state_dict` gave.
+        """
+        if not state_dict.get('loss_scaler'):  # torch refuses the state of an idle scaler
+            state_dict = {key: state_dict[key] for key in state_dict if key != 'loss_scaler'}
+        super().load_state_dict(state_dict)
+
+
+def autocast_dtype(
+    device: str, dtype: str | torch.dtype | None = 'auto', has_bfloat16: bool | None = None
+) -> torch.dtype:
     """The dtype to train in on ``device`` (``'cuda'`` or ``'cpu'``).
 
     Args:
         device: where the model trains.
-        dtype: what was asked for, None for float16 on CUDA and bfloat16 elsewhere.
+        dtype: what was asked for; ``'auto'`` or None for float16 on a GPU that does not compute in
+            bfloat16, and bfloat16 elsewhere.
+        has_bfloat16: whether the device computes in bfloat16; None asks it.
 
     Raises:
         ValueError: the device cannot train in that dtype.
     """
-    name = str(dtype).removeprefix('torch.') if dtype else None
     allowed = ('float16', 'bfloat16') if device == 'cuda' else ('bfloat16',)
-    if name is None:
-        name = allowed[0]
+    name = 'auto' if dtype is None else str(dtype).removeprefix('torch.')
+    if name == 'auto':
+        has_bfloat16 = computes_bfloat16(device) if has_bfloat16 is None else has_bfloat16
+        name = 'bfloat16' if has_bfloat16 else allowed[0]
     if name not in allowed:
         raise ValueError(
             f'optim_wrapper.dtype is {name!r}, but mixed-precision training on {device} takes '
-            f'{" or ".join(allowed)}. Leave dtype out to let the device choose.'
+            f"{' or '.join(allowed)}. dtype='auto' lets the device choose."
         )
     return getattr(torch, name)
+
+
+def computes_bfloat16(device: str) -> bool:
+    """Whether a device (``'cuda'`` or ``'cpu'``) has instructions for bfloat16."""
+    if device == 'cuda':
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in BFLOAT16_OF_CPUS)

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from mmdet_digits.evaluation.files import read_json
 from mmdet_digits.evaluation.functional.number_assembly import (
     PRESETS,
     NumberAssembly,
     resolve_assembly,
 )
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import read_json
 
 
 def read_assembly(spec: str | Mapping | NumberAssembly) -> NumberAssembly:
@@ -34,9 +34,10 @@ def read_assembly(spec: str | Mapping | NumberAssembly) -> NumberAssembly:
     if not Path(spec).is_file():
         near = difflib.get_close_matches(spec, PRESETS, n=1)
         raise InputError(
-            f'{spec}: neither a preset nor a file.\n'
-            f'  expected: {", ".join(PRESETS)}, or a JSON file such as tune_assembly.py writes\n'
-            f'  fix: {f"did you mean {near[0]}?" if near else "correct the name"}'
+            f'{spec}: neither a preset nor a file.',
+            'a folder' if Path(spec).is_dir() else 'nothing of that name',
+            f'{", ".join(PRESETS)}, or a JSON file such as tune_assembly.py writes',
+            f'did you mean {near[0]}?' if near else 'correct the name',
         )
     content = read_json(spec, 'a JSON object with fields of NumberAssembly')
     try:

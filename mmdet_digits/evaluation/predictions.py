@@ -1,6 +1,5 @@
 """Saved predictions: HW2's pred.json, or mmdet's .pkl."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from mmdet_digits.evaluation.files import read_json
+from mmdet_digits.coco_structure import is_id, is_number, shortened
 from mmdet_digits.evaluation.functional.detections import Detections
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import read_json
 
 FORMAT = (
     'a list of {"image_id": 1, "bbox": [x, y, w, h], "score": 0.9, "category_id": 1 to 10 for the '
@@ -131,7 +131,7 @@ def _check_records(records: list, source: str) -> None:
     problems = [(n, problem) for n, record in enumerate(records) if (problem := _problem(record))]
     if problems:
         shown = '\n'.join(
-            f'  found:    {problem}, in record {n}: {_short(records[n])}'
+            f'  found:    {problem}, in record {n}: {shortened(records[n])}'
             for n, problem in problems[:3]
         )
         raise InputError(
@@ -148,26 +148,17 @@ def _problem(record: Any) -> str | None:
     if missing:
         return f'no {", ".join(missing)}'
     image_id, bbox, score, category = (record[key] for key in KEYS)
-    if type(image_id) is not int:
+    if not is_id(image_id):
         return f'image_id {image_id!r}, not a whole number'
-    if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(_is_finite, bbox)):
+    if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(is_number, bbox)):
         return f'bbox {bbox}, not four finite numbers'
     if bbox[2] < 0 or bbox[3] < 0:
         return f'bbox with negative {"width" if bbox[2] < 0 else "height"} {min(bbox[2:])}'
-    if not _is_finite(score) or not 0 <= score <= 1:
+    if not is_number(score) or not 0 <= score <= 1:
         return f'score {score}, not in 0 to 1'
     if type(category) is not int or not 1 <= category <= 10:
         return f'category_id {category!r}, not in 1 to 10'
     return None
-
-
-def _is_finite(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
-
-
-def _short(value: Any, limit: int = 120) -> str:
-    text = str(value)
-    return text if len(text) <= limit else text[: limit - 3] + '...'
 
 
 def _listed(values: Iterable, limit: int = 5) -> str:

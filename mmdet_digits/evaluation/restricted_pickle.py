@@ -6,17 +6,12 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch._utils import _rebuild_tensor_v2
 
-from mmdet_digits.evaluation.files import read_file
+from mmdet_digits.checkpoints.stand_ins import NUMPY
 from mmdet_digits.utils.errors import InputError
-
-try:
-    from numpy._core import multiarray
-except ImportError:  # NumPy 1
-    from numpy.core import multiarray
+from mmdet_digits.utils.files import read_file
 
 
 def _load_storage(data: bytes) -> Any:
@@ -37,13 +32,7 @@ ALLOWED = {
     ('torch._utils', '_rebuild_tensor_v2'): _rebuild_tensor_v2,
     ('torch.storage', '_load_from_bytes'): _load_storage,
     ('torch', 'Size'): torch.Size,
-    ('numpy', 'dtype'): np.dtype,
-    ('numpy', 'ndarray'): np.ndarray,
-    **{
-        (f'numpy.{core}.multiarray', name): getattr(multiarray, name)
-        for core in ('core', '_core')
-        for name in ('_reconstruct', 'scalar')
-    },
+    **{tuple(name.rsplit('.', 1)): stand_in for name, stand_in in NUMPY.items()},
 }
 """All that a dump of DumpDetResults needs: tensors, arrays and numbers in dicts and lists."""
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdet_digits.evaluation.files import write_file
 from mmdet_digits.evaluation.functional.number_assembly import NO_NUMBER
 from mmdet_digits.evaluation.predictions import Predictions, parse_records
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import write_file
 
 CSV_HEADER = ('image_id', 'pred_label')
 NAMES = ('pred.json', 'pred.csv')

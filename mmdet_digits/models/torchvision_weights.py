@@ -14,6 +14,7 @@ which torch's own batch norm refuses: for parity with them give mmdet's backbone
 ``norm_cfg=dict(eps=1e-12)``. v2 has a batch norm with the usual ``eps``.
 """
 
+import io
 import logging
 import re
 from pathlib import Path
@@ -25,7 +26,10 @@ from torch import Tensor
 from torchvision.models import get_model_builder, get_model_weights
 
 from mmdet_digits.categories import DIGITS
+from mmdet_digits.checkpoints.reading import read_checkpoint
+from mmdet_digits.utils.durable_files import write_durably
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import check_outputs
 
 #: The architectures, each with a key that the other one does not have.
 ARCHS = {
@@ -106,9 +110,10 @@ def convert_state_dict(
         weights = {key: weights[key] for key in weights.keys() - _predictor(weights)}
     else:
         raise InputError(
-            f'the box predictor has {num_outputs} outputs, expected {num_classes + 1} (background '
-            f'and {num_classes} classes) or {COCO_OUTPUTS} (COCO); fix: --num-classes '
-            f'{num_outputs - 1}'
+            'a box predictor of other classes.',
+            f'{num_outputs} outputs',
+            f'{num_classes + 1} (background and {num_classes} classes) or {COCO_OUTPUTS} (COCO)',
+            f'--num-classes {num_outputs - 1}',
         )
     return {_rename(key, _NAMES[arch]): value for key, value in sorted(weights.items())}
 
@@ -140,8 +145,7 @@ def _checked(weights: dict[str, Tensor], arch: str) -> dict[str, Tensor]:
     for other, key in ARCHS.items():
         if other != arch and key in weights and ARCHS[arch] not in weights:
             raise InputError(
-                f'these are weights of {other}, not of {arch}: they have {key} and lack '
-                f'{ARCHS[arch]}; fix: --arch {other}'
+                f'weights of {other}, not of {arch}.', key, ARCHS[arch], f'--arch {other}'
             )
     head = weights.get(f'{CLASS_SCORE}weight', torch.empty(COCO_OUTPUTS))
     shapes = _torchvision_shapes(arch, num_outputs=len(head))
@@ -154,7 +158,12 @@ def _checked(weights: dict[str, Tensor], arch: str) -> dict[str, Tensor]:
     }
     if any(faults.values()):
         found = '; '.join(f'{what}: {_listed(keys)}' for what, keys in faults.items() if keys)
-        raise InputError(f"these are not the weights of torchvision's {arch}: {found}")
+        raise InputError(
+            f"not the weights of torchvision's {arch}.",
+            found,
+            'exactly its weights',
+            'give a file that torchvision wrote for this very model',
+        )
     return weights
 
 
@@ -175,31 +184,20 @@ def _listed(keys: set[str], limit: int = 10) -> str:
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Read the weights of a file, alone or under ``model`` or ``model_state_dict``.
 
-    Nothing but tensors and plain values is unpickled, so a crafted file cannot run code.
-
     Raises:
-        InputError: there is no such file, torch cannot read it safely, or it holds no weights.
+        InputError: there is no such file, it cannot be read safely, or it holds no weights.
     """
-    if not path.is_file():
-        raise InputError(f'{path}: no such file')
-    try:
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # what torch raises depends on where the bytes stop making sense
-        raise InputError(
-            f'{path}: torch cannot read it safely: it is no checkpoint, is cut off, or holds other '
-            'objects than tensors and plain values; fix: fetch the file again, or save '
-            'model.state_dict() alone'
-        ) from error
+    checkpoint = read_checkpoint(path)
     for key in ('model', 'model_state_dict'):
-        if isinstance(checkpoint, dict) and isinstance(checkpoint.get(key), dict):
+        if isinstance(checkpoint.get(key), dict):
             checkpoint = checkpoint[key]
-    if not isinstance(checkpoint, dict) or not all(
-        isinstance(value, Tensor) for value in checkpoint.values()
-    ):
-        found = ', '.join(map(str, checkpoint)) if isinstance(checkpoint, dict) else 'no dict'
+    if not all(isinstance(value, Tensor) for value in checkpoint.values()):
+        found = ', '.join(map(str, checkpoint))
         raise InputError(
-            f'{path}: holds no weights (found: {found}); expected a dict of tensors, alone or '
-            "under 'model' or 'model_state_dict'"
+            f'{path}: holds no weights.',
+            found,
+            "a dict of tensors, alone or under 'model' or 'model_state_dict'",
+            'give a file that torchvision wrote; checkpoints of this project need no conversion',
         )
     return checkpoint
 
@@ -222,16 +220,16 @@ def convert_file(
     Raises:
         InputError: ``src`` cannot be read or is not of ``arch``, or ``dst`` exists.
     """
-    if dst.exists() and not overwrite:
-        raise InputError(f'{dst}: exists already; fix: another name, or --overwrite')
+    check_outputs([dst], overwrite)
     state_dict = read_state_dict(src)
     try:
         state_dict = convert_state_dict(state_dict, arch, num_classes)
     except InputError as error:
         raise InputError(f'{src}: {error}') from error
     checkpoint = _as_checkpoint(state_dict, source=src.name, arch=arch)
-    dst.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(checkpoint, dst)
+    data = io.BytesIO()
+    torch.save(checkpoint, data)
+    write_durably(dst, data.getvalue())
     return checkpoint
 
 
@@ -258,7 +256,9 @@ def load_from_torchvision_detection(filename: str, map_location: str | None = No
     """
     arch = filename.removeprefix(SCHEME)
     if arch not in ARCHS:
-        raise InputError(f'{filename}: unknown architecture; expected one of {", ".join(ARCHS)}')
+        raise InputError(
+            f'{filename}: unknown architecture.', arch, ' or '.join(ARCHS), 'correct the name'
+        )
     weights = get_model_weights(arch).DEFAULT
     cached = Path(torch.hub.get_dir(), 'checkpoints', Path(weights.url).name)
     if not cached.exists():
@@ -266,10 +266,12 @@ def load_from_torchvision_detection(filename: str, map_location: str | None = No
             weights.get_state_dict(check_hash=True, weights_only=True)
         except OSError as error:
             raise InputError(
-                f'{filename}: cannot fetch {weights.url} ({error}), and it is not in the cache as '
-                f'{cached}; fix: download that URL on a connected machine and copy the file there, '
-                f'or convert it (python tools/model_converters/torchvision2mmdet.py {cached.name} '
-                f'OUT.pth --arch {arch}) and set load_from to OUT.pth'
+                f'{filename}: cannot fetch {weights.url}.',
+                str(error),
+                f'a connection, or the file in the cache as {cached}',
+                'download that URL on a connected machine and copy the file there, or convert it '
+                f'(python tools/model_converters/torchvision2mmdet.py {cached.name} OUT.pth '
+                f'--arch {arch}) and set load_from to OUT.pth',
             ) from error
     state_dict = convert_state_dict(read_state_dict(cached), arch)
     return _as_checkpoint(state_dict, source=weights.url, arch=arch)

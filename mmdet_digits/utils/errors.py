@@ -1,9 +1,38 @@
-"""The one exception of this project that is meant to be read by its user."""
+"""The exceptions of this project that are meant to be read by its user."""
 
 
 class InputError(ValueError):
     """Something the user gave is wrong and the user can put it right.
 
-    The message names what was found, what was expected and how to fix it; the tools print it
-    without a traceback and exit with status 1.
+    The tools print the message without a traceback and exit with status 1.
+
+    Args:
+        what: what is wrong, and in which file or option; or the whole message.
+        found: what is there.
+        expected: what should be there.
+        fix: how to put it right.
     """
+
+    def __init__(self, what: str, found: str = '', expected: str = '', fix: str = '') -> None:
+        self.what, self.found, self.expected, self.fix = what, found, expected, fix
+        parts = {'found:   ': found, 'expected:': expected, 'fix:': fix}
+        super().__init__(
+            '\n'.join([what, *(f'  {name} {text}' for name, text in parts.items() if text)])
+        )
+
+
+class RunError(InputError):
+    """A run met something that it cannot go on with: memory, disk or numbers that ran out."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run stopped because a signal asked it to.
+
+    Args:
+        message: what was saved and how to go on, in one line.
+        exit_status: 128 + the number of the signal, as shells have it.
+    """
+
+    def __init__(self, message: str, exit_status: int) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status

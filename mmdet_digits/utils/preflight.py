@@ -1,41 +1,81 @@
-"""Checks on a loaded config that find a mistake before the first iteration.
+"""What the tools check by themselves before the first iteration.
 
-Each check is a pure function that returns findings; the tools decide what to do with them.
+The quick part of ``tools/doctor.py``: each check answers with findings; the tools decide what to do
+with them.
 """
 
 import difflib
-import inspect
+import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mmengine.runner import Runner
+from mmdet_digits.datasets.checks import Split, check_dataset
+from mmdet_digits.utils.anchor_reach import check_anchors
+from mmdet_digits.utils.checks import Check, Status, attempt
+from mmdet_digits.utils.config_checks import (
+    check_classes,
+    check_held_out,
+    check_learning_rate,
+    check_scales,
+)
+from mmdet_digits.utils.config_data import annotated_datasets, coco_splits, read_splits, split_of
+from mmdet_digits.utils.config_keys import READ_KEYS, check_keys
+from mmdet_digits.utils.disk_space import check_disk
+from mmdet_digits.utils.metric_keys import check_monitored_keys
+from mmdet_digits.utils.starting_weights import check_weights
 
-#: Top-level keys that the runner or the tools of this project read.
-READ_KEYS = frozenset(inspect.signature(Runner.__init__).parameters) - {'self', 'cfg'} | {
-    'auto_scale_lr',
-    'custom_imports',
-    'runner_type',
-    'tta_model',
-    'tta_pipeline',
-}
+
+def preflight(cfg: Mapping, names: Sequence[str]) -> list[Check]:
+    """Make every check that takes no more than a moment.
+
+    Args:
+        cfg: a config as plain dicts and lists.
+        names: the splits that the run reads, of ``'train'``, ``'val'`` and ``'test'``.
+    """
+    splits, odd_files = read_splits(coco_splits(cfg, names))
+    checks = check_config(cfg, splits, training='train' in names)
+    found = odd_files + attempt('Data', check_dataset, splits, broken=Status.WARN)
+    return checks + [with_file(check, splits) for check in found]
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Something wrong, said so that it can be put right."""
+def with_file(check: Check, splits: Mapping[str, Split]) -> Check:
+    """A check of one split, named after its annotation file instead of the split."""
+    name, colon, rest = check.name.partition(': ')
+    return replace(check, name=f'{splits[name].ann_file}{colon}{rest}') if name in splits else check
 
-    what: str
-    found: str
-    expected: str
-    fix: str
 
-    def __str__(self) -> str:
-        return (
-            f'{self.what}\n  found:    {self.found}\n  expected: {self.expected}\n  fix: {self.fix}'
-        )
+def check_config(
+    cfg: Mapping, splits: Mapping[str, Split], training: bool, thorough: bool = False
+) -> list[Check]:
+    """Check that the parts of a config fit each other and the data.
+
+    Args:
+        cfg: a config as plain dicts and lists.
+        splits: its annotation files, parsed.
+        training: make the checks that only matter to a training too.
+        thorough: and those that take longer.
+    """
+    annotations = splits['train'].coco if 'train' in splits else None
+    processes = int(os.environ.get('WORLD_SIZE', 1))
+    planned: list[tuple] = [
+        ('Keys', check_keys, cfg),
+        ('Classes', check_classes, cfg, splits),
+        ('Image scale', check_scales, cfg),
+    ]
+    if training:
+        planned += [
+            ('Anchors', check_anchors, cfg, annotations),
+            ('Held-out data', check_held_out, cfg),
+            ('Learning rate', check_learning_rate, cfg, processes),
+            ('save_best', check_monitored_keys, cfg),
+            ('Starting weights', check_weights, cfg, thorough),
+        ]
+    if thorough:
+        planned.append(('Disk space', check_disk, cfg))
+    return [check for plan in planned for check in attempt(*plan, broken=Status.WARN)]
 
 
 def config_paths(node: Any, prefix: str = '') -> Iterator[str]:
@@ -68,7 +108,7 @@ def nearest_path(path: str, candidates: list[str]) -> str | None:
     return close[0] if close else None
 
 
-def check_options(cfg: Mapping, options: Mapping[str, Any]) -> list[Finding]:
+def check_options(cfg: Mapping, options: Mapping[str, Any]) -> list[Check]:
     """Find the ``--cfg-options`` that would change nothing.
 
     Args:
@@ -86,8 +126,9 @@ def check_options(cfg: Mapping, options: Mapping[str, Any]) -> list[Finding]:
             continue
         if path in every:
             findings.append(
-                Finding(
+                Check(
                     f'--cfg-options {path}={value} would change nothing.',
+                    Status.FAIL,
                     f'{path.partition(".")[0]} is only a name inside the config file, used up '
                     'when it was loaded',
                     'a path that is read when the run starts',
@@ -96,8 +137,9 @@ def check_options(cfg: Mapping, options: Mapping[str, Any]) -> list[Finding]:
             )
         else:
             findings.append(
-                Finding(
+                Check(
                     f'--cfg-options {path}={value} names a path that the config does not have.',
+                    Status.FAIL,
                     path,
                     f'for example {nearest_path(path, read)}, the nearest that exists',
                     f'correct it, or write +{path}={value} to add it on purpose',
@@ -106,7 +148,7 @@ def check_options(cfg: Mapping, options: Mapping[str, Any]) -> list[Finding]:
     return findings
 
 
-def unread_keys(keys: Mapping, text: str) -> tuple[list[Finding], list[str]]:
+def unread_keys(keys: Mapping, text: str) -> tuple[list[Check], list[str]]:
     """Look for top-level config keys that nothing reads.
 
     Args:
@@ -128,8 +170,9 @@ def unread_keys(keys: Mapping, text: str) -> tuple[list[Finding], list[str]]:
         close = difflib.get_close_matches(key, READ_KEYS, n=1, cutoff=0.8)
         if close:
             suspicious.append(
-                Finding(
+                Check(
                     f'The config sets {key}, which nothing reads.',
+                    Status.FAIL,
                     key,
                     f'{close[0]}, the nearest key that is read',
                     f'rename it to {close[0]}, or to something less like it',
@@ -140,7 +183,17 @@ def unread_keys(keys: Mapping, text: str) -> tuple[list[Finding], list[str]]:
     return suspicious, harmless
 
 
-def check_data(dataloaders: Mapping[str, Mapping]) -> list[Finding]:
+def check_files(cfg: Mapping) -> list[Check]:
+    """Like :func:`check_data` for all splits of a config; a training does without a test."""
+    needed, tested = (
+        {key: cfg[key] for key in keys if cfg.get(key)}
+        for keys in (('train_dataloader', 'val_dataloader'), ('test_dataloader',))
+    )
+    missing = check_data(needed)
+    return missing or [replace(check, status=Status.WARN) for check in check_data(tested)]
+
+
+def check_data(dataloaders: Mapping[str, Mapping]) -> list[Check]:
     """Find annotation files and image folders that are not there.
 
     Args:
@@ -148,18 +201,17 @@ def check_data(dataloaders: Mapping[str, Mapping]) -> list[Finding]:
     """
     missing: dict[Path, list[str]] = {}
     for name, dataloader in dataloaders.items():
-        dataset = dataloader['dataset']
-        while 'dataset' in dataset:  # wrappers such as RepeatDataset
-            dataset = dataset['dataset']
-        root = Path(dataset.get('data_root') or '')
-        for part in (dataset['ann_file'], dataset['data_prefix']['img']):
-            if not (root / part).exists():
-                missing.setdefault(root / part, []).append(name)
+        for dataset in annotated_datasets(dataloader['dataset']):
+            split = split_of(dataset)
+            for path in (split.ann_file, split.image_dir):
+                if not path.exists():
+                    missing.setdefault(path, []).append(name)
     if not missing:
         return []
     return [
-        Finding(
+        Check(
             'The data set is not there.',
+            Status.FAIL,
             'nothing at '
             + ', '.join(f'{path} ({", ".join(names)})' for path, names in missing.items()),
             'train.json, valid.json and test.json beside the folders train/, valid/ and test/',

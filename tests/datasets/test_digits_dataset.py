@@ -119,13 +119,29 @@ def test_left_out_boxes_and_class_counts_are_logged(tmp_path, log):
     assert '1 boxes outside their image' in log.text
 
 
-def test_box_of_an_undefined_category_is_logged(tmp_path, log):
+@pytest.mark.parametrize(
+    ('values', 'said', 'kept'),
+    [
+        (dict(ignore=1), '1 boxes marked as ignore', [0]),
+        (dict(area=0), 'left out: nothing', [7, 0]),
+    ],
+)
+def test_what_the_fields_of_a_box_do_is_logged(tmp_path, log, values, said, kept):
+    path = write(tmp_path) / 'train.json'
+    content = json.loads(path.read_text())
+    content['annotations'][0].update(values)
+    path.write_text(json.dumps(content))
+    assert labels(build(tmp_path)) == kept
+    assert said in log.text
+
+
+def test_box_of_an_undefined_category_is_an_error(tmp_path):
     path = write(tmp_path) / 'train.json'
     content = json.loads(path.read_text())
     content['annotations'][0]['category_id'] = 77
     path.write_text(json.dumps(content))
-    assert labels(build(tmp_path)) == [0]
-    assert '1 boxes of a category that the file does not define' in log.text
+    with pytest.raises(InputError, match=r'train\.json(?s:.*)no such category_id \(77\)'):
+        build(tmp_path)
 
 
 def test_left_out_images_are_logged(tmp_path, log):
@@ -166,7 +182,7 @@ def test_a_file_without_one_of_its_lists_is_named(tmp_path, missing):
 def test_broken_json_is_named_with_its_line(tmp_path):
     path = write(tmp_path) / 'train.json'
     path.write_text('{"images": [\n 1,, ]}')
-    with pytest.raises(InputError, match=r'train\.json: not valid JSON at line 2, column 4'):
+    with pytest.raises(InputError, match=r'train\.json: not valid JSON\.\n.*line 2, column 4'):
         build(tmp_path)
 
 

@@ -3,23 +3,28 @@ import copy
 import pytest
 import torch
 from mmdet.registry import OPTIM_WRAPPERS
+from mmengine.logging import MMLogger
 from torch import nn
 
+from mmdet_digits.engine import portable_amp_optim_wrapper
 from mmdet_digits.engine.portable_amp_optim_wrapper import autocast_dtype
 
 
 @pytest.mark.parametrize(
-    ('device', 'asked', 'given'),
+    ('device', 'asked', 'has_bfloat16', 'given'),
     [
-        ('cuda', None, torch.float16),
-        ('cuda', 'bfloat16', torch.bfloat16),
-        ('cuda', torch.float16, torch.float16),
-        ('cpu', None, torch.bfloat16),
-        ('cpu', 'bfloat16', torch.bfloat16),
+        ('cuda', 'auto', True, torch.bfloat16),
+        ('cuda', 'auto', False, torch.float16),
+        ('cuda', None, False, torch.float16),
+        ('cuda', 'bfloat16', False, torch.bfloat16),
+        ('cuda', torch.float16, True, torch.float16),
+        ('cpu', 'auto', True, torch.bfloat16),
+        ('cpu', 'auto', False, torch.bfloat16),  # slow, but there is nothing else
+        ('cpu', 'bfloat16', False, torch.bfloat16),
     ],
 )
-def test_dtype_fits_the_device(device, asked, given):
-    assert autocast_dtype(device, asked) is given
+def test_dtype_fits_the_device(device, asked, has_bfloat16, given):
+    assert autocast_dtype(device, asked, has_bfloat16) is given
 
 
 @pytest.mark.parametrize(('device', 'asked'), [('cpu', 'float16'), ('cuda', 'float64')])
@@ -68,12 +73,69 @@ def test_state_survives_saving_and_loading():
         assert torch.equal(a, b)
 
 
+@pytest.mark.parametrize('native', [True, False])
+def test_the_choice_is_announced(monkeypatch, native):
+    monkeypatch.setattr(portable_amp_optim_wrapper, 'computes_bfloat16', lambda device: native)
+    said = []
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'info', said.append)
+    train('PortableAmpOptimWrapper', 0)
+    assert 'Mixed precision: ' in said[0]
+    if not torch.cuda.is_available():
+        assert 'bfloat16 autocast on cpu' in said[0]
+        assert ('may be slower than float32' in said[0]) is not native
+
+
+def scaled(fused, kind='SGD', clip=True):
+    """A wrapper with float16's gradient scaler, on whatever device there is, and its weight."""
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    weight = nn.Parameter(torch.ones(4, device=device))
+    optimizer = getattr(torch.optim, kind)([weight], lr=0.1, fused=fused)
+    wrapper = dict(type='PortableAmpOptimWrapper', dtype='bfloat16', optimizer=optimizer)
+    wrapper = OPTIM_WRAPPERS.build(wrapper | (dict(clip_grad=dict(max_norm=1.0)) if clip else {}))
+    wrapper.loss_scaler = torch.amp.GradScaler(device, init_scale=1024.0)
+    return wrapper, weight
+
+
+@pytest.mark.parametrize('clip', [True, False])
+@pytest.mark.parametrize('kind', ['SGD', 'AdamW'])
+def test_fused_optimizers_unscale_and_clip_as_plain_ones(kind, clip):
+    results = []
+    for fused in (False, True):
+        wrapper, weight = scaled(fused, kind, clip)
+        for factor in (3.0, 0.1):
+            wrapper.update_params((weight * torch.arange(4.0).to(weight) * factor).sum())
+        results.append(weight.detach())
+    torch.testing.assert_close(*results)
+    assert not torch.equal(results[1], torch.ones_like(results[1]))
+
+
+@pytest.mark.parametrize('clip', [True, False])
+def test_fused_optimizers_skip_a_step_whose_gradient_overflows(clip):
+    wrapper, weight = scaled(fused=True, clip=clip)
+    wrapper.update_params((weight * float('inf')).sum())
+    assert torch.equal(weight, torch.ones_like(weight))
+    assert wrapper.loss_scaler.get_scale() == 512
+
+
+def test_a_run_goes_on_in_the_other_precision():
+    with_scaler, _ = scaled(fused=True)
+    with_scaler.update_params(with_scaler.optimizer.param_groups[0]['params'][0].sum())
+    _, without, _ = train('PortableAmpOptimWrapper', 1)
+    fresh, _ = scaled(fused=True)
+    fresh.load_state_dict(
+        dict(with_scaler.state_dict(), loss_scaler=without.state_dict()['loss_scaler'])
+    )
+    assert fresh.loss_scaler.get_scale() == 1024
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
 def test_cuda_trains_in_float16_with_a_scaler():
     model = nn.Linear(8, 1).cuda()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    wrapper = OPTIM_WRAPPERS.build(dict(type='PortableAmpOptimWrapper', optimizer=optimizer))
+    wrapper = OPTIM_WRAPPERS.build(
+        dict(type='PortableAmpOptimWrapper', dtype='float16', optimizer=optimizer)
+    )
     with wrapper.optim_context(model):
         output = model(torch.randn(4, 8, device='cuda'))
     assert output.dtype is torch.float16

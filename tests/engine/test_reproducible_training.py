@@ -1,8 +1,6 @@
 """Same seed, same weights; interrupted and resumed, the same as not interrupted. Bit for bit."""
 
 import copy
-import hashlib
-import json
 import os
 import signal
 import subprocess
@@ -13,26 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from recorded_runs import assert_same_end, scalars, train
 from tiny_runs import REPOSITORY, tiny_cfg
 
+from mmdet_digits.checkpoints.reading import read_checkpoint
+
 EPOCHS = 3  # of two iterations
-
-
-class Recorder(Hook):
-    """What each iteration was given and gave."""
-
-    def __init__(self) -> None:
-        self.steps = {}
-
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
-        self.steps[runner.iter] = (
-            [sample.img_id for sample in data_batch['data_samples']],
-            [digest({'image': image}) for image in data_batch['inputs']],
-            [sample.gt_instances.bboxes.tensor.tolist() for sample in data_batch['data_samples']],
-            runner.optim_wrapper.get_lr(),
-            outputs['loss'].item(),
-        )
 
 
 class Interrupt(Hook):
@@ -50,30 +34,20 @@ class Interrupt(Hook):
             raise KeyboardInterrupt
 
 
-def digest(tensors: dict[str, torch.Tensor]) -> str:
-    """A hash of named tensors."""
-    total = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        total.update(name.encode())
-        total.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return total.hexdigest()
+class AskToStop(Interrupt):
+    """Send this process a signal in the middle of training an epoch, or of validating it."""
 
+    def __init__(self, number, **where) -> None:
+        super().__init__(**where)
+        self.number = number
 
-def train(cfg, *hooks, resume=False):
-    """Run a config; return what was recorded, and the last checkpoint."""
-    cfg = copy.deepcopy(cfg)
-    cfg.resume = resume
-    cfg.experiment_name += f'_{time.time_ns()}'  # a new process would not know of the old one
-    cfg.visualizer.name = cfg.experiment_name
-    runner, recorder = Runner.from_cfg(cfg), Recorder()
-    for hook in (recorder, *hooks):
-        runner.register_hook(hook)
-    try:
-        runner.train()
-    except KeyboardInterrupt:
-        return recorder.steps, None
-    last = Path(cfg.work_dir, f'epoch_{cfg.train_cfg.max_epochs}.pth')
-    return recorder.steps, torch.load(last, weights_only=False)
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        if runner.iter == self.train_iter:
+            os.kill(os.getpid(), self.number)
+
+    def before_val_iter(self, runner, batch_idx, data_batch=None) -> None:
+        if runner.epoch == self.val_epoch:
+            os.kill(os.getpid(), self.number)
 
 
 @pytest.fixture(scope='module')
@@ -86,6 +60,7 @@ def setting(digits_root, tmp_path_factory):
     cfg.val_dataloader.dataset.indices = 4
     cfg.optim_wrapper.type = 'PortableAmpOptimWrapper'
     cfg.randomness = dict(seed=5, deterministic=torch.cuda.is_available())
+    cfg.default_hooks.logger.interval = 1
     cfg.default_hooks.checkpoint.update(save_best='val/loss', rule='less')
     yield cfg
     torch.use_deterministic_algorithms(False)
@@ -103,29 +78,6 @@ def cfg(setting, tmp_path):
     cfg = copy.deepcopy(setting)
     cfg.work_dir = str(tmp_path)
     return cfg
-
-
-def best(checkpoint):
-    info = checkpoint['message_hub']['runtime_info']
-    return info['best_score'], Path(info['best_ckpt']).name
-
-
-def assert_same_end(a, b):
-    assert digest(a['state_dict']) == digest(b['state_dict'])
-    for key in ('optimizer', 'param_schedulers'):
-        assert equal(a[key], b[key]), key
-    assert best(a) == best(b)
-
-
-def equal(a, b) -> bool:
-    """Compare nested states exactly."""
-    if isinstance(a, torch.Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(equal, a, b))
-    return a == b
 
 
 def test_same_seed_gives_the_same_weights_whatever_the_workers(cfg, straight):
@@ -147,12 +99,47 @@ def test_same_seed_gives_the_same_weights_whatever_the_workers(cfg, straight):
 def test_interrupted_and_resumed_equals_uninterrupted(cfg, straight, where):
     steps, end = straight
     cfg.train_dataloader.update(num_workers=1, persistent_workers=True)
-    before, nothing = train(cfg, Interrupt(**where))
-    assert nothing is None
+    before, _ = train(cfg, Interrupt(**where))
     after, resumed_end = train(cfg, resume=True)
     assert {**before, **after} == steps
     assert set(after) < set(steps)
     assert_same_end(resumed_end, end)
+
+
+@pytest.mark.parametrize(
+    ('number', 'where', 'checkpoint'),
+    [
+        (signal.SIGINT, dict(train_iter=2), 'interrupted.pth'),
+        pytest.param(  # the last batch of its epoch
+            signal.SIGTERM, dict(train_iter=3), 'interrupted.pth', marks=pytest.mark.slow
+        ),
+        (signal.SIGTERM, dict(val_epoch=2), 'epoch_2.pth'),
+    ],
+    ids=str,
+)
+def test_asked_to_stop_and_resumed_loses_nothing(cfg, setting, straight, number, where, checkpoint):
+    """Not even the iterations of an unfinished epoch."""
+    steps, end = straight
+    before, stop = train(cfg, AskToStop(number, **where))
+    assert stop.exit_status == 128 + number
+    assert Path(cfg.work_dir, 'last_checkpoint').read_text().endswith(checkpoint)
+    after, resumed_end = train(cfg, resume=True)
+    assert {**before, **after} == steps
+    assert not set(before) & set(after)
+    assert_same_end(resumed_end, end)
+    assert losses_logged(cfg.work_dir) == losses_logged(setting.work_dir)
+
+
+def losses_logged(work_dir):
+    """What was logged of each iteration and validation."""
+    lines = scalars(Path(work_dir))
+    train = {line['step']: line for line in lines if 'lr' in line}
+    return {
+        (step, name): value
+        for step, line in train.items()
+        for name, value in line.items()
+        if not name.endswith('time')
+    }
 
 
 def test_another_seed_gives_other_steps(cfg, straight):
@@ -197,13 +184,7 @@ custom_hooks = [dict(type='DerivedRandomnessHook'), dict(type='MissedValidationH
     assert start('killed', '--resume').wait() == 0
     assert start('straight').wait() == 0
     ends = [
-        torch.load(tmp_path / name / 'epoch_6.pth', weights_only=False)
+        read_checkpoint(tmp_path / name / 'epoch_6.pth')
         for name in ('killed', 'straight')
     ]
     assert_same_end(*ends)
-
-
-def scalars(work_dir):
-    files = work_dir.glob('*/vis_data/scalars.json')
-    lines = [line for file in files for line in file.read_text().splitlines()]
-    return [json.loads(line) for line in lines if line.endswith('}')]

@@ -10,7 +10,7 @@ from tiny_runs import build_runner, tiny_cfg
 
 def exhaustive_cfg(work_dir):
     """A config whose loss does not depend on how its images are split into batches."""
-    cfg = tiny_cfg(work_dir, images=4, batch=1)
+    cfg = tiny_cfg(work_dir, images=5, batch=1)
     cfg.model.train_cfg.rpn.sampler.num = cfg.model.train_cfg.rcnn.sampler.num = 10**6
     return cfg
 

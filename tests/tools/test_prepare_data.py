@@ -30,9 +30,13 @@ def make_real(folder, splits=('train', 'valid', 'test'), count=1):
         for index in range(1, count + 1):
             (folder / split / f'{index}.png').write_text('png')
         if split != 'test':
-            images = [{'id': i, 'file_name': f'{i}.png'} for i in range(1, count + 1)]
-            boxes = [{'id': 2 * i + j, 'image_id': i} for i in range(1, count + 1) for j in (0, 1)]
-            coco = {'images': images, 'annotations': boxes, 'categories': []}
+            ids = range(1, count + 1)
+            size = {'width': 9, 'height': 9}
+            images = [{'id': i, 'file_name': f'{i}.png', **size} for i in ids]
+            box = {'category_id': 1, 'bbox': [1, 1, 2, 3]}
+            boxes = [{'id': 2 * i + j, 'image_id': i, **box} for i in ids for j in (0, 1)]
+            categories = [{'id': 1, 'name': '0'}]
+            coco = {'images': images, 'annotations': boxes, 'categories': categories}
             (folder / f'{split}.json').write_text(json.dumps(coco))
     return folder
 
@@ -55,8 +59,7 @@ def test_synthetic_from_any_folder_twice(tmp_path):
     other = run('synthetic', *FEW, '--seed', '1', cwd=tmp_path)
     assert other.returncode == 1
     assert other.stderr.startswith('error: ')
-    assert 'Nothing was changed. Add --overwrite' in other.stderr
-    assert other.stderr.count('\n') == 1
+    assert 'nothing was changed' in other.stderr and 'add --overwrite' in other.stderr
 
 
 @pytest.mark.skipif(os.name != 'posix', reason='sends a signal to a process group')
@@ -85,9 +88,9 @@ def test_ctrl_c_leaves_nothing_that_looks_complete(tmp_path):
 @pytest.mark.parametrize(
     ('args', 'message', 'expected'),
     [
-        (('--train', '-1'), 'train is -1, expected a whole number, 0 or more', 1),
-        (('--seed', '-3'), 'seed is -3', 1),
-        (('--workers', '0'), 'workers is 0, expected 1 or more', 1),
+        (('--train', '-1'), '--train -1: not possible', 1),
+        (('--seed', '-3'), '--seed -3: not possible', 1),
+        (('--workers', '0'), '--workers 0: not possible', 1),
         (('--train', 'many'), "invalid int value: 'many'", 2),
     ],
 )
@@ -130,7 +133,7 @@ def test_link_splits_and_says_what_stands(tmp_path):
     (tmp_path / 'hw2/train/digitStruct.mat').write_text('no image')
     refused = run('link', 'hw2', '--out', 'out', cwd=tmp_path)
     assert refused.returncode == 1
-    assert refused.stderr.startswith('error: ') and 'Add --valid 0.1' in refused.stderr
+    assert refused.stderr.startswith('error: ') and 'add --valid 0.1' in refused.stderr
     result = run('link', 'hw2', '--out', 'out', '--valid', '0.25', cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert 'valid │ 5      │ 10' in result.stdout

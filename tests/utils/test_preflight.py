@@ -40,14 +40,14 @@ def test_paths_that_exist_or_are_added_on_purpose_pass(path):
 )
 def test_unknown_path_names_the_nearest(path, nearest):
     (finding,) = check_options(CFG, {path: 1})
-    assert path in finding.what
+    assert path in finding.name
     assert nearest in finding.expected
     assert f'+{path}=1' in finding.fix
 
 
 def test_option_that_would_change_nothing_names_what_is_read():
     (finding,) = check_options(CFG, {'max_epochs': 3})
-    assert 'would change nothing' in finding.what
+    assert 'would change nothing' in finding.name
     assert 'train_cfg.max_epochs=3' in finding.fix
 
 

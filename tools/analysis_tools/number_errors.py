@@ -14,11 +14,12 @@ from rich.table import Table
 from mmdet_digits.cli import run_tool
 from mmdet_digits.evaluation.annotations import read_annotations
 from mmdet_digits.evaluation.assembly_files import read_assembly
-from mmdet_digits.evaluation.files import refuse_existing, write_file
 from mmdet_digits.evaluation.functional.digit_confusion import NO_DIGIT, most_confused
 from mmdet_digits.evaluation.functional.true_numbers import GT_ORDERS
 from mmdet_digits.evaluation.number_errors import find_errors
 from mmdet_digits.evaluation.predictions import read_predictions
+from mmdet_digits.utils.arguments import fraction, natural
+from mmdet_digits.utils.files import check_outputs, write_file
 from mmdet_digits.visualization.confusion_figure import save_confusion_figure
 from mmdet_digits.visualization.error_report import error_page, make_tiles, save_gallery
 
@@ -31,14 +32,14 @@ def parse_args():
     parser.add_argument('--ann', required=True, help='COCO file with the true boxes')
     parser.add_argument('--images', required=True, help='folder of its images')
     parser.add_argument('--out', type=Path, required=True, help='folder for the outputs')
-    parser.add_argument('--worst', type=int, default=30, metavar='N', help='default: 30 images')
+    parser.add_argument('--worst', type=natural, default=30, metavar='N', help='default: 30 images')
     parser.add_argument('--assembly', default='default', metavar='PRESET|FILE.json')
     parser.add_argument('--gt-order', choices=GT_ORDERS, default='left', help='default: left')
     parser.add_argument(
-        '--score-thr', type=float, default=0.6, help='of the confusion matrix (default: 0.6)'
+        '--score-thr', type=fraction, default=0.6, help='of the confusion matrix (default: 0.6)'
     )
     parser.add_argument(
-        '--iou-thr', type=float, default=0.5, help='of the confusion matrix (default: 0.5)'
+        '--iou-thr', type=fraction, default=0.5, help='of the confusion matrix (default: 0.5)'
     )
     parser.add_argument('--overwrite', action='store_true', help='replace earlier outputs')
     parser.add_argument('--debug', action='store_true', help='show tracebacks')
@@ -49,7 +50,7 @@ def main():
     args = parse_args()
     names = ('confusion.png', 'gallery.png', 'errors.html')
     confusion, gallery, page = (args.out / name for name in names)
-    refuse_existing([confusion, gallery, page], args.overwrite)
+    check_outputs([confusion, gallery, page], args.overwrite)
     annotations = read_annotations(args.ann)
     errors = find_errors(
         read_predictions(args.pred),

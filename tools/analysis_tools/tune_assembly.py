@@ -19,7 +19,6 @@ from rich.table import Table
 from mmdet_digits.cli import run_tool
 from mmdet_digits.evaluation.annotations import read_annotations
 from mmdet_digits.evaluation.assembly_files import assembly_json, config_line, config_options
-from mmdet_digits.evaluation.files import read_file, refuse_existing, write_file
 from mmdet_digits.evaluation.functional.assembly_sweep import (
     IOUS,
     OBJECTIVES,
@@ -35,7 +34,9 @@ from mmdet_digits.evaluation.functional.assembly_sweep import (
 from mmdet_digits.evaluation.functional.number_assembly import PRESETS
 from mmdet_digits.evaluation.functional.true_numbers import GT_ORDERS, true_numbers
 from mmdet_digits.evaluation.predictions import read_predictions
+from mmdet_digits.utils.arguments import fraction, natural, positive
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import check_outputs, read_file, write_file
 from mmdet_digits.visualization.sweep_figure import HeatMap, save_sweep_figure
 
 FILES = ('assembly.json', 'config_line.txt', 'sweep.csv', 'sweep.png')
@@ -51,32 +52,30 @@ def parse_args():
     parser.add_argument('--report-pred', help='predictions on another split, to judge the choice')
     parser.add_argument('--report-ann', help='annotations of that split')
     parser.add_argument('--objective', choices=OBJECTIVES, default='accuracy')
-    parser.add_argument('--scores', type=float, nargs='+', default=SCORES, metavar='S')
+    parser.add_argument('--scores', type=fraction, nargs='+', default=SCORES, metavar='S')
     parser.add_argument('--ious', type=iou_value, nargs='+', default=IOUS, metavar='IOU|none')
     parser.add_argument('--gt-order', choices=GT_ORDERS, default='left', help='default: left')
-    parser.add_argument('--repeats', type=int, default=1000, help='bootstrap samples')
-    parser.add_argument('--seed', type=int, default=0, help='of the bootstrap')
+    parser.add_argument('--repeats', type=positive, default=1000, help='bootstrap samples')
+    parser.add_argument('--seed', type=natural, default=0, help='of the bootstrap')
     parser.add_argument('--overwrite', action='store_true', help='replace earlier outputs')
     parser.add_argument('--debug', action='store_true', help='show tracebacks')
     args = parser.parse_args()
     if bool(args.report_pred) != bool(args.report_ann):
         parser.error('--report-pred and --report-ann belong together')
-    if not all(0 <= value <= 1 for value in (*args.scores, *filter(None, args.ious))):
-        parser.error('--scores and --ious have to be in 0 to 1')
     args.scores = sorted({*args.scores, *SYSTEM_B_SCORES})
     args.ious = sorted({*args.ious, *SYSTEM_B_IOUS}, key=lambda iou: -1 if iou is None else iou)
     return args
 
 
 def iou_value(text):
-    return None if text == 'none' else float(text)
+    return None if text == 'none' else fraction(text)
 
 
 def main():
     args = parse_args()
     console = Console()
     outputs = [args.out / name for name in FILES]
-    refuse_existing(outputs, args.overwrite)
+    check_outputs(outputs, args.overwrite)
     if args.report_ann:
         refuse_same_split(args)
     detections, truth = load_split(args.pred, args.ann, args.gt_order)
@@ -109,10 +108,11 @@ def refuse_same_split(args):
     tuned, reported = (read_file(path, 'a COCO file') for path in (args.ann, args.report_ann))
     if tuned == reported:
         raise InputError(
-            f'--report-ann {args.report_ann}: the same annotations as --ann {args.ann}.\n'
-            '  expected: images that did not choose the setting\n'
-            '  fix: give another split, or leave --report-pred and --report-ann out and take the '
-            'figure as the optimistic one it is'
+            f'--report-ann {args.report_ann}: cannot judge the choice.',
+            f'the same annotations as --ann {args.ann}',
+            'images that did not choose the setting',
+            'give another split, or leave --report-pred and --report-ann out and take the figure '
+            'as the optimistic one it is',
         )
 
 

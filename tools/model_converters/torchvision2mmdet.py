@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmdet_digits.categories import DIGITS
 from mmdet_digits.models.torchvision_weights import ARCHS, convert_file
+from mmdet_digits.utils.arguments import positive
 from mmdet_digits.utils.errors import InputError
 
 
@@ -17,11 +18,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--arch', required=True, choices=ARCHS)
     parser.add_argument(
         '--num-classes',
-        type=int,
+        type=positive,
         default=len(DIGITS),
         help='classes of the mmdet model, without background (default: %(default)s)',
     )
     parser.add_argument('--overwrite', action='store_true', help='replace OUT.pth if it exists')
+    parser.add_argument('--debug', action='store_true', help='show tracebacks')
     return parser.parse_args()
 
 
@@ -29,8 +31,12 @@ def main() -> int:
     """Convert, and say what was written."""
     args = parse_args()
     try:
-        checkpoint = convert_file(**vars(args))
+        checkpoint = convert_file(
+            args.src, args.dst, args.arch, args.num_classes, args.overwrite
+        )
     except InputError as error:
+        if args.debug:
+            raise
         print(f'error: {error}', file=sys.stderr)
         return 1
     print(f'{args.dst}: {len(checkpoint["state_dict"])} tensors')

@@ -1,12 +1,12 @@
 # SGD for 30 epochs, learning rate divided by 10 after every tenth; validation each epoch.
 max_epochs = 30
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=1)
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=max_epochs, val_interval=1)
 val_cfg = dict(type='ValLossLoop')
 test_cfg = dict(type='TestLoop')
 
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='SGD', lr=5e-3, momentum=0.9, weight_decay=5e-4),
+    optimizer=dict(type='SGD', lr=5e-3, momentum=0.9, weight_decay=5e-4, fused=True),
 )
 param_scheduler = [dict(type='StepLR', step_size=10, gamma=0.1, by_epoch=True)]
 auto_scale_lr = dict(enable=False, base_batch_size=16)

@@ -14,15 +14,19 @@ from rich.table import Table
 from mmdet_digits.categories import DIGITS
 from mmdet_digits.datasets.coco_files import (
     CocoCounts,
-    check_free,
     count_coco,
     num_images,
     split_coco,
     write_json,
 )
-from mmdet_digits.datasets.converters.image_sizes import ImageSizes, image_files, read_sizes
+from mmdet_digits.datasets.converters.image_sizes import (
+    ImageSizes,
+    image_files,
+    read_sizes,
+)
 from mmdet_digits.datasets.converters.records import Conversion, DigitRecord, build_coco
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import check_folder, check_outputs
 
 KEEP_ONE_BASED = (
     'leave coordinates as they are, with the first pixel 1 (default: subtract 1, as COCO counts '
@@ -59,6 +63,7 @@ def converter_parser(description: str) -> argparse.ArgumentParser:
     )
     parser.add_argument('--skip-bad', action='store_true', help='leave wrong records out, listed')
     parser.add_argument('--overwrite', action='store_true', help='replace files that exist')
+    parser.add_argument('--debug', action='store_true', help='show tracebacks')
     return parser
 
 
@@ -70,8 +75,8 @@ def image_sizes(args: argparse.Namespace, images: Path | None) -> ImageSizes:
     """
     if args.sizes is not None:
         return ImageSizes(images, read_sizes(args.sizes))
-    if images is not None and not images.is_dir():
-        raise InputError(f'{images} is no folder. Give --images with the folder of the images.')
+    if images is not None:
+        check_folder(images, 'the folder of the images, by --images')
     return ImageSizes(images)
 
 
@@ -91,8 +96,7 @@ def convert(
         InputError: an argument or a record is wrong; nothing is written then.
     """
     outputs = output_paths(args)
-    for path in outputs.values():
-        check_free(path, args.overwrite)
+    check_outputs(outputs.values(), args.overwrite)
     console = Console()
 
     def progress(indices: Iterable[int]) -> Iterable[int]:
@@ -122,11 +126,21 @@ def output_paths(args: argparse.Namespace) -> dict[str, Path]:
     """
     if not args.split:
         if args.valid_out:
-            raise InputError('--valid-out needs --split, which says how much goes there.')
+            raise InputError(
+                f'--valid-out {args.valid_out}: there is nothing to write to it.',
+                'no --split',
+                '--split, which says how many images go there',
+                'add --split 0.1, or leave --valid-out out',
+            )
         return {'train': args.out}
     valid = args.valid_out or args.out.with_name('valid.json')
     if valid.absolute() == args.out.absolute():
-        raise InputError(f'--out and --valid-out are both {valid}.')
+        raise InputError(
+            f'--out and --valid-out are both {valid}.',
+            'one file for two splits',
+            'two files',
+            'give --valid-out another name',
+        )
     return {'train': args.out, 'valid': valid}
 
 
@@ -195,6 +209,8 @@ def run_converter(main: Callable[[], None]) -> None:
     try:
         main()
     except InputError as error:
+        if '--debug' in sys.argv:
+            raise
         sys.exit(f'error: {error}')
     except KeyboardInterrupt:
         sys.exit('Interrupted.')

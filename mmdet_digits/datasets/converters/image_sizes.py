@@ -1,16 +1,16 @@
 """Where the width and the height of an image come from."""
 
-import gzip
-import json
-import zlib
 from pathlib import Path
 
 from PIL import Image
 
 from mmdet_digits.datasets.converters.records import DigitRecord
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import read_json
 
 EXTENSIONS = frozenset({'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp'})
+FORMAT = 'a COCO file, or {"1.png": [width, height], ...} in pixels'
+FIX = 'correct the file, or give --images to have the images opened'
 ORIENTATION = 274  # EXIF tag; 5 to 8 mean that the picture is shown turned by 90 degrees
 
 
@@ -78,24 +78,20 @@ def read_sizes(path: Path) -> dict[str, tuple[int, int]]:
     Raises:
         InputError: it is neither.
     """
-    try:
-        with (gzip.open if path.suffix == '.gz' else open)(path, 'rt', encoding='utf-8') as file:
-            content = json.load(file)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise InputError(f'{path}: not readable as JSON ({error}).') from error
+    content = read_json(path, FORMAT)
     try:
         if isinstance(content.get('images'), list):
             content = {im['file_name']: (im['width'], im['height']) for im in content['images']}
         table = {str(name): (int(width), int(height)) for name, (width, height) in content.items()}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f'{path}: no table of sizes ({type(error).__name__}: {error}). Expected a COCO file or '
-            '{"1.png": [width, height], ...}.'
-        ) from error
+        found = f'{type(error).__name__}: {error}'
+        raise InputError(f'{path}: no table of sizes.', found, FORMAT, FIX) from error
     wrong = [name for name, size in table.items() if min(size) <= 0]
     if wrong:
         width, height = table[wrong[0]]
-        raise InputError(f'{path}: {wrong[0]} is {width} x {height} px.')
+        raise InputError(
+            f'{path}: sizes that no image has.', f'{wrong[0]} is {width} x {height} px', FORMAT, FIX
+        )
     return table
 
 

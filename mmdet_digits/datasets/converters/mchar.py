@@ -4,14 +4,15 @@ Its images are SVHN's under new names, and its first nine lists of boxes are SVH
 is SVHN's 1.png, and so on), so its boxes count pixels from 1. Its labels are the digits 0..9.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from mmdet_digits.datasets.converters.records import DigitRecord, make_record
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import read_json
 
+FORMAT = '{"000000.png": {"height": [..], "label": [..], ..}, ..}'
 FIELDS = ('left', 'top', 'width', 'height', 'label')
 
 
@@ -28,13 +29,14 @@ class McharFile:
 
     def __init__(self, path: Path, offset: float = 1) -> None:
         self.path, self.offset = Path(path), offset
-        try:
-            content = json.loads(self.path.read_text(encoding='utf-8'))
-        except (OSError, ValueError) as error:
-            raise InputError(f'{path}: not readable as JSON ({error}).') from error
+        content = read_json(path, FORMAT)
         if not isinstance(content, dict) or not content or 'images' in content:
+            found = ', '.join(list(content)[:3]) if isinstance(content, dict) else repr(content)
             raise InputError(
-                f'{path}: expected {{"000000.png": {{"height": [..], "label": [..], ..}}, ..}}.'
+                f'{path}: not a file of that data set.',
+                found[:80] or 'an empty object',
+                FORMAT,
+                'give mchar_train.json or mchar_val.json',
             )
         self._items = list(content.items())
 

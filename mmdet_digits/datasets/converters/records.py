@@ -142,7 +142,7 @@ def build_coco(
         good.append(record)
         clipped += count
     if bad and not (skip_bad and good):
-        raise InputError(_tell(bad, len(records), skip_bad))
+        raise _refused(bad, len(records), skip_bad)
     coco, from_names = _assemble(good)
     return Conversion(coco, clipped, bad, from_names)
 
@@ -164,12 +164,17 @@ def _fit(record: DigitRecord, size: tuple[int, int], clip: bool) -> tuple[DigitR
     return replace(record, bboxes=inside, size=size), int(changed.sum())
 
 
-def _tell(bad: list[str], total: int, skip_bad: bool) -> str:
+def _refused(bad: list[str], total: int, skip_bad: bool) -> InputError:
     lines = bad[:10] + ([f'... and {len(bad) - 10} more'] if len(bad) > 10 else [])
-    fix = 'Nothing was written. Put them right, or add --skip-bad to leave these images out.'
+    fix = 'put them right, or add --skip-bad to leave these images out'
     if skip_bad:
-        fix = 'Nothing was written: no record is left.'
-    return f'{len(bad)} of {total} records are wrong.\n  ' + '\n  '.join(lines) + f'\n{fix}'
+        fix = 'put at least one right: no record is left without them'
+    return InputError(
+        f'{len(bad)} of {total} records are wrong; nothing was written.',
+        '\n            '.join(lines),
+        'records that can all be converted',
+        fix,
+    )
 
 
 def _assemble(records: list[DigitRecord]) -> tuple[dict, bool]:

@@ -16,6 +16,8 @@ from mmdet_digits.utils.errors import InputError
 
 #: The fields of a box, in the order of the columns of a v5 array.
 FIELDS = ('height', 'left', 'top', 'width', 'label')
+FORMAT = "SVHN's digitStruct.mat: digitStruct, or an array per image such as '1.png'"
+FIX = 'fetch the file again, or give another'
 
 
 class DigitStruct:
@@ -33,7 +35,12 @@ class DigitStruct:
     def __init__(self, path: Path, offset: float = 1) -> None:
         self.path, self.offset = Path(path), offset
         if not self.path.is_file():
-            raise InputError(f'{path}: no such file. Expected a digitStruct.mat.')
+            raise InputError(
+                f'{path}: no such file.',
+                'a folder' if self.path.is_dir() else 'nothing',
+                'a digitStruct.mat',
+                'correct the path',
+            )
         self._reader = (HDF5Reader if h5py.is_hdf5(self.path) else V5Reader)(self.path)
 
     def __len__(self) -> int:
@@ -80,11 +87,11 @@ class HDF5Reader:
             self._names, self._boxes = (root[key][()].ravel() for key in ('name', 'bbox'))
         except (OSError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
-                f'{path}: no digitStruct with name and bbox in it ({error}). Fetch it again if it '
-                'is incomplete.'
+                f'{path}: no digitStruct with name and bbox in it.', str(error), FORMAT, FIX
             ) from error
         if len(self._names) != len(self._boxes):
-            raise InputError(f'{path}: {len(self._names)} names but {len(self._boxes)} bbox.')
+            counts = f'{len(self._names)} names but {len(self._boxes)} bbox'
+            raise InputError(f'{path}: names and boxes do not match.', counts, FORMAT, FIX)
 
     def __len__(self) -> int:
         return len(self._names)
@@ -114,19 +121,17 @@ class V5Reader:
         try:
             content = scipy.io.loadmat(path)
         except Exception as error:  # scipy lets many kinds through from damaged files
+            found = f'{type(error).__name__}: {error}'
             raise InputError(
-                f'{path}: not readable as a MATLAB file ({type(error).__name__}: {error}).'
+                f'{path}: not readable as a MATLAB file.', found, FORMAT, FIX
             ) from error
         self._content = {k: v for k, v in content.items() if not k.startswith('__')}
         self._struct = self._content.get('digitStruct')
         if self._struct is not None:
             self._struct = self._struct.ravel()
         elif not self._content or not all('.' in key for key in self._content):
-            found = ', '.join(list(self._content)[:5]) or 'nothing'
-            raise InputError(
-                f"{path}: no digitStruct.mat. Expected digitStruct, or arrays such as '1.png'; "
-                f'found {found}.'
-            )
+            found = ', '.join(list(self._content)[:5]) or 'nothing in it'
+            raise InputError(f'{path}: no digitStruct.mat.', found, FORMAT, FIX)
         self._names = [] if self._struct is not None else list(self._content)
 
     def __len__(self) -> int:

@@ -10,7 +10,9 @@ from xml.etree import ElementTree
 
 from mmdet_digits.datasets.converters.image_sizes import natural_order
 from mmdet_digits.datasets.converters.records import DigitRecord, digit_of, make_record
+from mmdet_digits.datasets.synthetic.folders import describe
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import check_folder
 
 CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
 
@@ -30,11 +32,15 @@ class VocFolder:
 
     def __init__(self, folder: Path, offset: float = 1, inclusive: bool = True) -> None:
         self.offset, self.extra = offset, int(inclusive)
-        if not Path(folder).is_dir():
-            raise InputError(f'{folder} is no folder.')
+        check_folder(folder, 'the folder of the XML files')
         self._paths = sorted(Path(folder).glob('*.xml'), key=natural_order)
         if not self._paths:
-            raise InputError(f'{folder}: no XML file in it.')
+            raise InputError(
+                f'{folder}: no XML file in it.',
+                describe(Path(folder)),
+                'one .xml file per image',
+                'give the folder that holds them',
+            )
 
     def __len__(self) -> int:
         return len(self._paths)

@@ -10,12 +10,15 @@ import yaml
 
 from mmdet_digits.categories import DIGITS
 from mmdet_digits.datasets.converters.image_sizes import (
+    EXTENSIONS,
     ImageSizes,
     image_files,
     natural_order,
 )
 from mmdet_digits.datasets.converters.records import DigitRecord, digit_of, make_record
+from mmdet_digits.datasets.synthetic.folders import describe
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import check_folder
 
 
 class YoloFolder:
@@ -40,12 +43,16 @@ class YoloFolder:
     ) -> None:
         self.labels, self.sizes = Path(labels), sizes or ImageSizes(Path(images))
         self.digits = digits_of_classes(names)
-        for folder in (images, labels):
-            if not Path(folder).is_dir():
-                raise InputError(f'{folder} is no folder.')
+        check_folder(images, 'the folder of the images')
+        check_folder(labels, 'the folder of the text files')
         self._paths = image_files(Path(images))
         if not self._paths:
-            raise InputError(f'{images}: no image in it.')
+            raise InputError(
+                f'{images}: no image in it.',
+                describe(Path(images)),
+                f'files that end in {", ".join(sorted(EXTENSIONS))}',
+                'give the folder that holds them',
+            )
         self._check_stems(images)
 
     def _check_stems(self, images: Path) -> None:
@@ -53,14 +60,19 @@ class YoloFolder:
         if len(set(stems)) < len(stems):
             twice = next(stem for stem in stems if stems.count(stem) > 1)
             raise InputError(
-                f'{images}: several images are named {twice}; one text file is theirs.'
+                f'{images}: several images are named {twice}, but one text file is theirs.',
+                ', '.join(path.name for path in self._paths if path.stem == twice),
+                'one image per name, whatever its ending',
+                'rename or remove one of them',
             )
         texts = [path for path in self.labels.glob('*.txt') if path.name != 'classes.txt']
         alone = sorted((path for path in texts if path.stem not in set(stems)), key=natural_order)
         if alone:
             raise InputError(
-                f'{self.labels}: {len(alone)} of {len(texts)} text files have no image in '
-                f'{images}, the first is {alone[0].name}.'
+                f'{self.labels}: {len(alone)} of {len(texts)} text files have no image in {images}.',
+                f'the first is {alone[0].name}',
+                'a text file per image, under its name',
+                'give the two folders of the same split, or move these files away',
             )
 
     def __len__(self) -> int:
@@ -112,8 +124,10 @@ def digits_of_classes(names: list[str] | tuple[str, ...]) -> list[int]:
     digits = [digit_of(str(name)) for name in names]
     if None in digits or len(set(digits)) < len(digits) or not digits:
         raise InputError(
-            f'Class names {", ".join(map(str, names)) or "none"}: expected digits, each once, '
-            "'10' for zero."
+            'The class names are not digits.',
+            ', '.join(map(str, names)) or 'none',
+            "digits, each once; '10' stands for zero",
+            'name the classes as the digits they are, in the order of their numbers',
         )
     return digits
 
@@ -134,7 +148,10 @@ def read_names(path: Path) -> list[str]:
             names = [names[number] for number in range(len(names))]
         return [str(name) for name in names]
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        reason = ' '.join(str(error).split())
         raise InputError(
-            f'{path}: no class names ({type(error).__name__}: {error}). Expected one name per '
-            'line, or YAML with names.'
+            f'{path}: no class names.',
+            f'{type(error).__name__}: {reason}',
+            'a name per line; or YAML, with names in it, as data.yaml',
+            'correct the file, or leave --names out if class 0 is the digit 0, and so on',
         ) from error

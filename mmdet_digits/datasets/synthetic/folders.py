@@ -5,6 +5,7 @@ from pathlib import Path
 from mmdet_digits.utils.errors import InputError
 
 SPLITS = ('train', 'valid', 'test')
+FIX = 'give another folder with --out, or move this one away'
 
 
 class FolderError(InputError):

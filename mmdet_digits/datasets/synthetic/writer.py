@@ -21,10 +21,11 @@ import cv2
 import numpy as np
 
 from mmdet_digits.datasets.coco_files import CATEGORIES
-from mmdet_digits.datasets.synthetic.folders import SPLITS, FolderError, describe
+from mmdet_digits.datasets.synthetic.folders import FIX, SPLITS, FolderError, describe
 from mmdet_digits.datasets.synthetic.glyphs import load_glyphs
 from mmdet_digits.datasets.synthetic.parameters import GENERATOR_VERSION, LOOKS
 from mmdet_digits.datasets.synthetic.scenes import Scene, draw_scene
+from mmdet_digits.utils.errors import InputError
 
 MARKER = 'synthetic.json'
 CHUNK = 20  # images per task of a worker
@@ -50,12 +51,24 @@ class DatasetSpec:
 
     def __post_init__(self):
         if self.look not in LOOKS:
-            raise ValueError(f'look is {self.look!r}, expected {" or ".join(LOOKS)}.')
+            raise InputError(
+                f'--look {self.look}: no such look.', self.look, ' or '.join(LOOKS), 'choose one'
+            )
         for name, value in {**self.counts, 'seed': self.seed}.items():
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-                raise ValueError(f'{name} is {value!r}, expected a whole number, 0 or more.')
+                raise InputError(
+                    f'--{name} {value}: not possible.',
+                    repr(value),
+                    'a whole number, 0 or more',
+                    f'give another --{name}',
+                )
         if not any(self.counts.values()):
-            raise ValueError('train, valid and test are all 0: there is nothing to draw.')
+            raise InputError(
+                'There is nothing to draw.',
+                '--train, --valid and --test are all 0',
+                'at least one image',
+                'give one of them a number',
+            )
 
     @property
     def counts(self) -> dict[str, int]:
@@ -111,12 +124,14 @@ def write_dataset(
 
     Raises:
         FolderError: The folder is not ours, or holds something else; nothing is changed.
-        ValueError: ``workers`` is below 1.
+        InputError: ``workers`` is below 1.
     """
     out = Path(out)
     workers = _cpus() if workers is None else workers
     if workers < 1:
-        raise ValueError(f'workers is {workers}, expected 1 or more.')
+        raise InputError(
+            f'--workers {workers}: not possible.', str(workers), '1 or more', 'give another number'
+        )
     if not prepare_folder(out, spec, overwrite):
         return None
     _write_json(out / MARKER, _marker(spec, complete=False))
@@ -149,7 +164,9 @@ def prepare_folder(out: Path, spec: DatasetSpec, overwrite: bool) -> bool:
         FolderError: It may not.
     """
     if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise FolderError(f'{out} is {describe(out)}, expected a folder. Give another --out.')
+        raise FolderError(
+            f'{out}: scenes cannot be written there.', describe(out), 'a folder', FIX
+        )
     if not out.exists() or not any(out.iterdir()):
         out.mkdir(parents=True, exist_ok=True)
         return True
@@ -159,15 +176,19 @@ def prepare_folder(out: Path, spec: DatasetSpec, overwrite: bool) -> bool:
     if not overwrite:
         if not same:
             raise FolderError(
-                f'{out} holds other synthetic data: {_tell(made, marker)}; asked for: '
-                f'{_tell(spec)}. Nothing was changed. Add --overwrite, or give another --out.'
+                f'{out} holds other synthetic data; nothing was changed.',
+                _tell(made, marker),
+                _tell(spec),
+                'add --overwrite to replace it, or give another --out',
             )
         if marker['complete']:
             damage = _damage(out, made, marker)
             if damage:
                 raise FolderError(
-                    f'{out} is not as it was drawn: {damage}. Nothing was changed. '
-                    'Add --overwrite to draw it again, or give another --out.'
+                    f'{out} is not as it was drawn; nothing was changed.',
+                    damage,
+                    'every file as it was drawn',
+                    'add --overwrite to draw it again, or give another --out',
                 )
             return False
     _clear(out, made)
@@ -279,8 +300,10 @@ def _read_marker(out: Path) -> dict:
     path = out / MARKER
     if not path.is_file():
         raise FolderError(
-            f'{out} holds {describe(out)} but no {MARKER}: it was not made by this command. '
-            'Nothing was changed. Give another folder with --out, or move this one away.'
+            f'{out} was not made by this command; nothing was changed.',
+            f'{describe(out)} but no {MARKER}',
+            'an empty folder, or one that this command made',
+            FIX,
         )
     try:
         marker = json.loads(path.read_text(encoding='utf-8'))
@@ -288,14 +311,18 @@ def _read_marker(out: Path) -> dict:
         _ = marker['complete'], marker['generator_version']
     except (ValueError, TypeError, KeyError) as error:
         raise FolderError(
-            f'{path} is not readable as the marker of synthetic data ({error}). Nothing was '
-            'changed. Give another folder with --out, or move this one away.'
+            f'{path} is not readable as the marker of synthetic data; nothing was changed.',
+            f'{type(error).__name__}: {error}',
+            'the file as this command wrote it',
+            FIX,
         ) from error
     linked = [split for split in SPLITS if (out / split).is_symlink()]
     if linked:
         raise FolderError(
-            f'{out}/{linked[0]} is a link, expected a folder made by this command. Nothing was '
-            'changed. Remove the link or give another --out.'
+            f'{out}/{linked[0]} is a link; nothing was changed.',
+            describe(out / linked[0]),
+            'a folder made by this command',
+            'remove the link, or give another --out',
         )
     return marker
 

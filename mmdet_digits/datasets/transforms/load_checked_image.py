@@ -22,22 +22,31 @@ class LoadCheckedImage(LoadImageFromFile):
         """Load ``results['img_path']`` as a (H, W, 3) uint8 BGR array.
 
         Raises:
-            InputError: the file is missing, cannot be decoded or has an unexpected size.
+            InputError: the file is missing, cannot be read or decoded, or has an unexpected size.
         """
         path = results['img_path']
         try:
             loaded = super().transform(results)
         except FileNotFoundError as error:
             raise InputError(
-                f'{path}: no such image.\n  fix: put the file there, or remove its entry from the '
-                'annotation file'
+                f'{path}: no such image.',
+                'nothing',
+                'the image that the annotation file names',
+                'put the file there, or remove its entry from the annotation file',
+            ) from error
+        except OSError as error:
+            raise InputError(
+                f'{path}: cannot be read.',
+                error.strerror or str(error),
+                'a file that this account may read',
+                'look at its rights and at the disk or the network behind it',
             ) from error
         except (AssertionError, cv2.error) as error:
             raise InputError(
-                f'{path}: cannot be decoded as an image.\n'
-                f'  found:    {_content(path)}\n'
-                '  expected: a complete PNG or JPEG\n'
-                '  fix: copy the file again, or remove its entry from the annotation file'
+                f'{path}: cannot be decoded as an image.',
+                _content(path),
+                'a complete PNG or JPEG',
+                'copy the file again, or remove its entry from the annotation file',
             ) from error
         if loaded is not None and 'height' in results:
             _check_size(path, loaded['ori_shape'], (results['height'], results['width']))
@@ -54,9 +63,8 @@ def _check_size(path: str, found: tuple[int, int], expected: tuple[int, int]) ->
     """Raise InputError unless two (height, width) agree."""
     if tuple(found) != tuple(expected):
         raise InputError(
-            f'{path}: the image is not the size that its annotation file states.\n'
-            f'  found:    {found[1]} x {found[0]} (width x height)\n'
-            f'  expected: {expected[1]} x {expected[0]}\n'
-            '  fix: restore the original image, or correct width, height and the boxes of its '
-            'entry'
+            f'{path}: the image is not the size that its annotation file states.',
+            f'{found[1]} x {found[0]} (width x height)',
+            f'{expected[1]} x {expected[0]}',
+            'restore the original image, or correct width, height and the boxes of its entry',
         )

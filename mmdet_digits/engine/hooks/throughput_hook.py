@@ -2,7 +2,9 @@
 
 import time
 
+import torch
 from mmdet.registry import HOOKS
+from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
 
 
@@ -10,7 +12,8 @@ from mmengine.hooks import Hook
 class ThroughputHook(Hook):
     """Count the images per second of a test run, from loading to prediction.
 
-    The first batch, which also starts the data workers, is left out unless it is the only one.
+    Those of all processes together. The first batch, which also starts the data workers, is left
+    out unless it is the only one.
 
     Attributes:
         images_per_second: the rate, 0 before a test run ended.
@@ -31,3 +34,9 @@ class ThroughputHook(Hook):
             return
         self._images += len(outputs)
         self.images_per_second = self._images / (now - self._started)
+
+    def after_test_epoch(self, runner, metrics=None) -> None:
+        """Add up the rates of all processes."""
+        total = torch.tensor(self.images_per_second)
+        all_reduce(total)
+        self.images_per_second = total.item()

@@ -1,11 +1,12 @@
 """Validation that measures the losses beside the metrics."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import torch
 from mmcv.transforms import LoadAnnotations, Resize
 from mmdet.registry import LOOPS
-from mmengine.dist import all_reduce
+from mmdet.structures import DetDataSample
+from mmengine.dist import all_gather_object, get_dist_info
 from mmengine.model import is_model_wrapper
 from mmengine.runner import ValLoop
 from mmengine.runner.amp import autocast
@@ -26,8 +27,8 @@ class ValLossLoop(ValLoop):
 
     Losses and predictions come from one pass through backbone and neck, with the model in eval
     mode. The losses are ``model.loss``'s, averaged over the images: anchors and RoIs are sampled
-    as in training, from proposals as at test time. On several ranks, the few images that the
-    sampler repeats to even out the ranks count twice. The sampling is the same in every epoch and
+    as in training, from proposals as at test time. Each image counts once, also where the sampler
+    repeats some so that all ranks have as many. The sampling is the same in every epoch and
     on every resume, since the random generators are seeded from (seed, batch, rank), and training
     continues with the random numbers it would have had without validation.
 
@@ -73,7 +74,21 @@ class ValLossLoop(ValLoop):
     @torch.no_grad()
     def run_iter(self, idx: int, data_batch: dict) -> None:
         """Predict one batch, add up its losses."""
+        data_batch = self._without_repeats(data_batch)
         self.runner.call_hook('before_val_iter', batch_idx=idx, data_batch=data_batch)
+        outputs = self._predict(idx, data_batch) if data_batch['inputs'] else []
+        self.runner.call_hook(
+            'after_val_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs
+        )
+
+    def _without_repeats(self, data_batch: dict) -> dict:
+        """A batch without the images that the sampler gives this rank in addition to its own."""
+        rank, world_size = get_dist_info()
+        own = len(range(rank, len(self.dataloader.dataset), world_size))
+        return {key: values[: own - self._images] for key, values in data_batch.items()}
+
+    def _predict(self, idx: int, data_batch: dict) -> list[DetDataSample]:
+        """Predict images, add up their losses."""
         model = self.runner.model
         model = model.module if is_model_wrapper(model) else model
         seed_from(VALIDATION_STEP, self.runner.seed, idx, self.runner.rank)
@@ -83,18 +98,17 @@ class ValLossLoop(ValLoop):
             self._sums[name] += value.double() * len(outputs)
         self._images += len(outputs)
         self.evaluator.process(data_samples=outputs, data_batch=data_batch)
-        self.runner.call_hook(
-            'after_val_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs
-        )
+        return outputs
 
     def _mean_losses(self) -> dict[str, float]:
         """The losses averaged over the images of all ranks, under ``val/``."""
-        values = [torch.as_tensor(value).reshape(()) for value in self._sums.values()]
-        images = values[0].new_tensor(self._images)
-        totals = torch.stack([*values, images])
-        all_reduce(totals)
-        means = (totals[:-1] / totals[-1]).tolist()
-        return {f'val/{name}': mean for name, mean in zip(self._sums, means, strict=True)}
+        own = {name: value.item() for name, value in self._sums.items()}
+        ranks = all_gather_object((self._images, own))  # a rank may have no image
+        images = sum(count for count, _ in ranks)
+        totals = Counter()
+        for _, sums in ranks:
+            totals.update(sums)
+        return {f'val/{name}': total / images for name, total in totals.items()}
 
 
 def check_ground_truth(transforms: list) -> None:

@@ -160,7 +160,7 @@ def test_files_that_are_something_else(tmp_path):
     with pytest.raises(InputError, match=r'text\.mat: not readable as a MATLAB file'):
         DigitStruct(tmp_path / 'text.mat')
     scipy.io.savemat(tmp_path / 'other.mat', {'X': np.ones(3)})
-    with pytest.raises(InputError, match=r'no digitStruct\.mat\. .*found X'):
+    with pytest.raises(InputError, match=r'no digitStruct\.mat\.\n  found:    X'):
         DigitStruct(tmp_path / 'other.mat')
     with h5py.File(tmp_path / 'other.h5', 'w') as file:
         file['X'] = 1

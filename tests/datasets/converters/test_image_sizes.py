@@ -64,9 +64,9 @@ def test_tables(tmp_path):
         ('{"1.png": 30}', r't\.json: no table of sizes'),
         ('{"1.png": [30]}', 'no table of sizes'),
         ('[1]', 'no table of sizes'),
-        ('{"images": [{"file_name": "1.png"}]}', r"no table of sizes .*'width'"),
+        ('{"images": [{"file_name": "1.png"}]}', r"no table of sizes\.\n  found: .*'width'"),
         ('{"1.png": [0, 20]}', r'1\.png is 0 x 20 px'),
-        ('{', 'not readable as JSON'),
+        ('{', 'not valid JSON'),
     ],
 )
 def test_bad_tables(tmp_path, text, message):

@@ -71,15 +71,15 @@ def test_bad_records_are_named(tmp_path, content, message):
 
 @pytest.mark.parametrize('content', [[], {}, {'images': []}, 'text'])
 def test_other_json(tmp_path, content):
-    with pytest.raises(InputError, match=r'm\.json: expected'):
+    with pytest.raises(InputError, match=r'm\.json: not a file of that data set'):
         McharFile(write(tmp_path / 'm.json', content))
 
 
 def test_no_json(tmp_path):
     (tmp_path / 'm.json').write_text('{"a"')
-    with pytest.raises(InputError, match=r'm\.json: not readable as JSON'):
+    with pytest.raises(InputError, match=r'm\.json: not valid JSON'):
         McharFile(tmp_path / 'm.json')
-    with pytest.raises(InputError, match='not readable as JSON'):
+    with pytest.raises(InputError, match='no such file'):
         McharFile(tmp_path / 'none.json')
 
 

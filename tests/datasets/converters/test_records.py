@@ -131,7 +131,7 @@ def test_bad_records_are_all_named_or_left_out():
 
 def test_ten_bad_records_are_enough_to_read():
     records = Records(*(InputError(f'<{number}>') for number in range(12)))
-    with pytest.raises(InputError, match=r'<9>\n  \.\.\. and 2 more\n'):
+    with pytest.raises(InputError, match=r'<9>\n +\.\.\. and 2 more\n'):
         build_coco(records, size_of)
     with pytest.raises(InputError, match='no record is left'):
         build_coco(records, size_of, skip_bad=True)

@@ -1,16 +1,16 @@
 import pytest
 
-from mmdet_digits.evaluation.files import refuse_existing, write_file
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import check_outputs, write_file
 
 
 def test_existing_outputs_are_refused_unless_asked_for(tmp_path):
     there, new = tmp_path / 'there.csv', tmp_path / 'deep' / 'new.csv'
     there.write_text('old')
     with pytest.raises(InputError, match=r'there\.csv: already there; nothing was written'):
-        refuse_existing([new, there], overwrite=False)
-    refuse_existing([new], overwrite=False)
-    refuse_existing([new, there], overwrite=True)
+        check_outputs([new, there], overwrite=False)
+    check_outputs([new], overwrite=False)
+    check_outputs([new, there], overwrite=True)
 
 
 def test_files_are_written_whole_into_new_folders(tmp_path):

@@ -1,0 +1,176 @@
+"""Checks of the file names in a COCO file against what is in the image folder."""
+
+import os
+import posixpath
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mmdet_digits.datasets.checks.cases import report, shown
+from mmdet_digits.datasets.checks.table import CocoTable
+from mmdet_digits.utils.checks import Check, Status
+
+SUFFIXES = frozenset({'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp'})
+
+
+@dataclass(frozen=True)
+class FileMatch:
+    """How the file names of a COCO file meet the files of its image folder.
+
+    Args:
+        files: the file of each image that has one, by row.
+        other_case: rows of those whose file name differs from it in upper and lower case.
+        missing: rows of images that have no file.
+        leaving: rows of images whose file name leads out of the folder.
+        unlisted: image files that no entry names.
+    """
+
+    files: dict[int, str] = field(default_factory=dict)
+    other_case: list[int] = field(default_factory=list)
+    missing: list[int] = field(default_factory=list)
+    leaving: list[int] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)
+
+
+def check_files(table: CocoTable, image_dir: Path) -> tuple[FileMatch, list[Check]]:
+    """Compare the file names with the folder.
+
+    Returns:
+        How they match, and every check of this module.
+    """
+    folder = image_folder(image_dir)
+    if folder.status is Status.FAIL:
+        return FileMatch(), [folder]
+    match = match_files(table.file_names, list_files(table.file_names, image_dir))
+    return match, [
+        folder,
+        leaving_names(table, match),
+        missing_files(table, match, image_dir),
+        other_cases(table, match),
+        unlisted_files(match),
+    ]
+
+
+def image_folder(image_dir: Path) -> Check:
+    """Whether the folder is there."""
+    if Path(image_dir).is_dir():
+        return Check('image folder', Status.OK, str(image_dir))
+    there = 'a file' if Path(image_dir).exists() else 'nothing there'
+    return Check(
+        'image folder',
+        Status.FAIL,
+        f'{image_dir}: {there}',
+        'the folder that holds the images',
+        'say where it is, or link it (tools/prepare_data.py link)',
+    )
+
+
+def leads_out(name: str) -> bool:
+    """Whether a file name, written in the way of any system, leads out of its folder."""
+    absolute = name.startswith(('/', '\\')) or re.match(r'[A-Za-z]:[\\/]', name) is not None
+    return absolute or ('..' in name and '..' in re.split(r'[\\/]', name))
+
+
+def list_files(names: Iterable[str], image_dir: Path) -> set[str]:
+    """The files of a folder and of those folders in it that file names lead to.
+
+    Returns:
+        Names as in a COCO file, with ``/`` between folder and file.
+    """
+    folders = {posixpath.dirname(posixpath.normpath(name)) for name in names if not leads_out(name)}
+    files = set()
+    for folder in folders | {''}:
+        try:
+            with os.scandir(os.path.join(image_dir, folder)) as entries:  # noqa: PTH118
+                files.update(posixpath.join(folder, e.name) for e in entries if e.is_file())
+        except (OSError, ValueError):  # no such folder, or a name that no system allows
+            continue
+    return files
+
+
+def match_files(names: Iterable[str], files: set[str]) -> FileMatch:
+    """Match file names with the files that are there."""
+    match = FileMatch()
+    plain = [posixpath.normpath(name) for name in names]  # ./1.png is 1.png
+    spare = {_folded(file): file for file in files.difference(plain)}
+    for row, (name, file) in enumerate(zip(names, plain, strict=True)):
+        if not name:
+            continue
+        if leads_out(name):
+            match.leaving.append(row)
+        elif file in files:
+            match.files[row] = file
+        elif _folded(file) in spare:
+            match.other_case.append(row)
+            match.files[row] = spare[_folded(file)]
+        else:
+            match.missing.append(row)
+    unlisted = files.difference(match.files.values())
+    match.unlisted.extend(
+        sorted(n for n in unlisted if posixpath.splitext(n)[1].lower() in SUFFIXES)
+    )
+    return match
+
+
+def _folded(name: str) -> str:
+    """A name as a file system takes it that tells neither case nor ways to write an accent."""
+    return unicodedata.normalize('NFC', name).casefold()
+
+
+def leaving_names(table: CocoTable, match: FileMatch) -> Check:
+    """File names like ``../1.png`` or ``/home/me/1.png``."""
+    return report(
+        'file names that leave the folder',
+        table.images(np.array(match.leaving, dtype=int)),
+        'names relative to the image folder',
+        'put the files into the folder and write their names only',
+    )
+
+
+def missing_files(table: CocoTable, match: FileMatch, image_dir: Path) -> Check:
+    """Entries whose file is not there, or is a link that leads nowhere."""
+    return report(
+        'images without file',
+        table.images(np.array(match.missing, dtype=int)),
+        f'each of them in {image_dir}',
+        'put the files there, or remove the entries',
+    )
+
+
+def other_cases(table: CocoTable, match: FileMatch) -> Check:
+    """Names that some systems find and others do not."""
+    images = table.images(np.array(match.other_case, dtype=int))
+    cases = [
+        f'{image} is {shown(match.files[row])[1:-1]} in the folder'
+        for image, row in zip(images, match.other_case, strict=True)
+    ]
+    return report(
+        'file names in another case',
+        cases,
+        'the name as it stands in the folder; Linux finds no other',
+        'rename the files, or correct the entries',
+    )
+
+
+def unlisted_files(match: FileMatch) -> Check:
+    """Image files that no entry names."""
+    return report(
+        'files without entry',
+        [shown(name)[1:-1] for name in match.unlisted],
+        'an entry per image; these files are not used',
+        'nothing, if they are left out on purpose',
+        Status.WARN,
+    )
+
+
+def shared_names(
+    first: tuple[Path, Iterable[str]], second: tuple[Path, Iterable[str]]
+) -> list[str]:
+    """File names that two splits, given as folder and names, read from the same folder."""
+    if Path(first[0]).resolve() != Path(second[0]).resolve():
+        return []
+    return sorted(set(first[1]) & set(second[1]))

@@ -1,0 +1,167 @@
+"""What there is to know of an image file: from its header alone, or with every pixel decoded."""
+
+import contextlib
+import hashlib
+import io
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+ORIENTATION = 274  # EXIF tag; 1 means as stored
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What one image file is.
+
+    Args:
+        problem: why it cannot be read; empty where it can. The rest is empty then.
+        size: width and height in pixels, as training sees it.
+        stored_size: width and height before it is turned as its EXIF tag says.
+        format: Pillow's name of the format, e.g. ``'PNG'``.
+        mode: Pillow's name of the pixel format, e.g. ``'RGB'``.
+        deep: whether it has 16 bits per channel or more.
+        turned: whether an EXIF tag has it shown turned or mirrored.
+        digest: hash of size and pixels as training sees them; None where they were not decoded.
+    """
+
+    problem: str = ''
+    size: tuple[int, int] = (0, 0)
+    stored_size: tuple[int, int] = (0, 0)
+    format: str = ''
+    mode: str = ''
+    deep: bool = False
+    turned: bool = False
+    digest: bytes | None = None
+
+
+def read_images(
+    paths: Sequence[Path | str],
+    decode: bool,
+    workers: int | None = None,
+    advance: Callable[[], None] = lambda: None,
+) -> list[ImageFacts]:
+    """Read many images.
+
+    Args:
+        paths: the files.
+        decode: decode every pixel; without it, only headers are read.
+        workers: threads that decode (None: one per CPU). Decoders free Python's lock.
+        advance: called after each image.
+    """
+    facts = []
+    with _quiet_decoders(), contextlib.ExitStack() as stack:
+        found = map(read_header, paths)
+        if decode:
+            pool = ThreadPoolExecutor(workers or os.cpu_count())
+            stack.callback(pool.shutdown, cancel_futures=True)  # at once when interrupted
+            found = pool.map(read_pixels, paths)
+        for fact in found:
+            facts.append(fact)
+            advance()
+    return facts
+
+
+def read_header(path: Path | str) -> ImageFacts:
+    """Read the header of an image. Never raises."""
+    try:
+        with Image.open(path) as image:
+            return _header(image, path)
+    except Exception as error:  # Pillow raises nearly anything for a broken file
+        return ImageFacts(problem=_problem(path, error))
+
+
+def read_pixels(path: Path | str) -> ImageFacts:
+    """Read an image whole, as training does, and more strictly. Never raises.
+
+    OpenCV, which training reads images with, fills up a JPEG that was cut off; Pillow does not.
+    """
+    try:
+        data = Path(path).read_bytes()
+        with Image.open(io.BytesIO(data)) as image:
+            header = _header(image, path)
+            image.verify() if image.format == 'PNG' else image.load()
+        pixels = decode(data)
+        size = pixels.shape[1], pixels.shape[0]
+        digest = hashlib.blake2b(pixels, digest_size=16)
+        digest.update(b'%d x %d' % size)
+        return ImageFacts(**vars(header) | {'size': size, 'digest': digest.digest()})
+    except Exception as error:  # as above, and cv2.error
+        return ImageFacts(problem=_problem(path, error))
+
+
+def decode(data: bytes, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
+    """Decode an image as training does, to (H, W, 3) uint8 BGR.
+
+    Raises:
+        ValueError: OpenCV cannot.
+        cv2.error: likewise.
+    """
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if pixels is None:
+        raise ValueError('OpenCV, which training reads images with, cannot decode it')
+    return pixels
+
+
+def encode_plainly(path: Path, as_shown: bool = True) -> bytes:
+    """An image as a PNG with 8-bit RGB pixels, as training sees it.
+
+    Args:
+        path: the file.
+        as_shown: turned as its EXIF tag says, which is how training sees it.
+    """
+    flags = cv2.IMREAD_COLOR | (0 if as_shown else cv2.IMREAD_IGNORE_ORIENTATION)
+    return cv2.imencode('.png', decode(Path(path).read_bytes(), flags))[1].tobytes()
+
+
+def _header(image: Image.Image, path: Path | str) -> ImageFacts:
+    turned = 'exif' in image.info and image.getexif().get(ORIENTATION, 1) not in (0, 1)
+    size = image.size
+    if turned:  # which formats are turned is up to OpenCV
+        height, width = decode(Path(path).read_bytes()).shape[:2]
+        size = width, height
+    return ImageFacts(
+        size=size,
+        stored_size=image.size,
+        format=image.format,
+        mode=image.mode,
+        deep=image.mode[:1] in 'IF' or ';16' in str(image.tile),
+        turned=turned,
+    )
+
+
+def _problem(path: Path | str, error: Exception) -> str:
+    """Why a file could not be read, with what it begins with."""
+    try:
+        with Path(path).open('rb') as file:
+            head = file.read(12)
+        size = Path(path).stat().st_size
+    except (OSError, ValueError) as unreadable:
+        return f'cannot be opened ({getattr(unreadable, "strerror", None) or unreadable})'
+    if not size:
+        return '0 bytes'
+    if isinstance(error, Image.UnidentifiedImageError):
+        return f'{size:,} bytes that are no image, beginning with {head!r}'
+    return (
+        f'{size:,} bytes, cut off or damaged ({str(error).splitlines()[0] if str(error) else ""})'
+    )
+
+
+@contextlib.contextmanager
+def _quiet_decoders() -> Iterator[None]:
+    """Keep the decoders from printing what is reported here with the file's name."""
+    level = cv2.getLogLevel()
+    cv2.setLogLevel(0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        cv2.setLogLevel(level)

@@ -1,0 +1,85 @@
+"""How fast a model runs, not what it computes: threads, memory layout, compilation."""
+
+import os
+import shutil
+
+import joblib
+import torch
+from mmdet.models.detectors.base import BaseDetector
+from mmengine.utils import apply_to
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from mmdet_digits.utils.errors import InputError
+
+COMPILERS = ('c++', 'g++', 'clang++', 'cl')
+WITH_TENSORS = ('state_dict', 'ema_state_dict', 'optimizer')
+"""What of a checkpoint holds tensors of the shapes of the weights."""
+
+
+def fit_threads() -> None:
+    """Let torch use no more threads than this process has processors.
+
+    torch counts those of the machine: in a container that may use 2 of 64 it would start 64
+    threads, which wait for each other. ``OMP_NUM_THREADS`` is left its word.
+    """
+    if 'OMP_NUM_THREADS' not in os.environ:
+        torch.set_num_threads(min(torch.get_num_threads(), joblib.cpu_count()))
+
+
+def compile_features(model: nn.Module, **options) -> None:
+    """Compile the backbones and necks of the detectors within a model, at their next call.
+
+    In place: names of weights stay as they are. RPN and RoI head stay in Python, since the number
+    of their boxes differs from image to image.
+
+    Args:
+        model: a detector, or what wraps one.
+        **options: of :func:`torch.compile`.
+
+    Raises:
+        InputError: there is no C++ compiler.
+    """
+    if 'CXX' not in os.environ and not any(map(shutil.which, COMPILERS)):
+        raise InputError(
+            'ExecutionHook is to compile backbone and neck, which takes a C++ compiler.',
+            'none',
+            f'one of {", ".join(COMPILERS)} on the PATH, or its path in CXX',
+            'install one, or set compile=False where custom_hooks has the ExecutionHook',
+        )
+    for detector in model.modules():
+        if isinstance(detector, BaseDetector):
+            detector.backbone.compile(**options)
+            if detector.with_neck:
+                detector.neck.compile(**options)
+
+
+def follow_parameters(optimizer: Optimizer) -> None:
+    """Give the state of each parameter, such as its momentum, the memory layout of the parameter.
+
+    After a resume it has that of the checkpoint. Fused optimizers take both as they lie in memory:
+    with two layouts they compute wrong weights without a word.
+
+    Args:
+        optimizer: its state is changed in place.
+    """
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if (
+                isinstance(value, Tensor)
+                and value.shape == parameter.shape
+                and value.stride() != parameter.stride()
+            ):
+                state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
+def use_plain_layout(checkpoint: dict) -> None:
+    """Make a checkpoint independent of the layout that its run had in memory.
+
+    Args:
+        checkpoint: changed in place; the tensors of the model and of the optimizer are not.
+    """
+    for key in checkpoint.keys() & set(WITH_TENSORS):
+        checkpoint[key] = apply_to(
+            checkpoint[key], lambda value: isinstance(value, Tensor), Tensor.contiguous
+        )

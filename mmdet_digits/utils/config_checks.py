@@ -1,0 +1,187 @@
+"""Whether the parts of a config fit each other and the data.
+
+Each check takes a loaded config and answers with one finding. mmdet is imported inside them: the
+operators have to come first, see :mod:`mmdet_digits.register`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mmdet_digits.categories import DIGITS
+from mmdet_digits.datasets.checks import Split
+from mmdet_digits.utils.checks import Check, Status, first_ten
+from mmdet_digits.utils.config_data import SPLITS, annotated_datasets, split_of
+from mmdet_digits.utils.config_keys import typed_dicts
+
+#: Parts of a model that have an output for each class.
+HEADS = ('bbox_head', 'mask_head')
+
+
+def check_classes(cfg: Mapping, splits: Mapping[str, Split]) -> Check:
+    """Compare the classes of heads, data set and annotation files.
+
+    Args:
+        cfg: a config.
+        splits: parsed annotation files, by split.
+    """
+    classes = class_names(cfg)
+    if not classes:
+        return Check('Classes', Status.WARN, 'not compared: no data set names its classes')
+    wrong = [
+        f'{path}={number}'
+        for path, number in class_counts(cfg.get('model'))
+        if number != len(classes)
+    ]
+    if wrong:
+        return Check(
+            'num_classes is not the number of classes.',
+            Status.FAIL,
+            f'{", ".join(wrong)}, for the classes {first_ten(classes)}',
+            f'{len(classes)}; the background is not counted',
+            f'--cfg-options {wrong[0].partition("=")[0]}={len(classes)}',
+        )
+    for split in splits.values():
+        names = category_names(split.coco)
+        lacking = [name for name in classes if name not in names]
+        if names and lacking and set(classes) != set(DIGITS):  # of digits, the data checks tell
+            return Check(
+                'An annotation file lacks classes of the data set.',
+                Status.FAIL,
+                f'{split.ann_file}: no category is named {", ".join(lacking)}',
+                f'categories named {", ".join(classes)}',
+                'rename the categories, or set metainfo.classes of the data set',
+            )
+    return Check('Classes', Status.OK, first_ten(classes))
+
+
+def class_names(cfg: Mapping) -> list[str]:
+    """The classes of the first data set that names any."""
+    from mmdet.registry import DATASETS
+
+    for name in SPLITS:
+        for dataset in annotated_datasets((cfg.get(f'{name}_dataloader') or {}).get('dataset')):
+            defined = getattr(DATASETS.get(dataset['type']), 'METAINFO', {})
+            classes = {**defined, **(dataset.get('metainfo') or {})}.get('classes')
+            if isinstance(classes, list | tuple):
+                return list(classes)
+    return []
+
+
+def class_counts(
+    node: Any, path: str = 'model', in_head: bool = False
+) -> Iterator[tuple[str, int]]:
+    """Every ``num_classes`` within a box or mask head, with its path."""
+    if isinstance(node, Mapping):
+        items = node.items()
+    else:
+        items = enumerate(node) if isinstance(node, list | tuple) else ()
+    for key, value in items:
+        if key == 'num_classes' and in_head:
+            yield f'{path}.{key}', value
+        yield from class_counts(value, f'{path}.{key}', in_head or key in HEADS)
+
+
+def category_names(coco: Any) -> list[str]:
+    """The names of the categories in a COCO file; none where it has no such list."""
+    try:
+        return [category['name'] for category in coco['categories']]
+    except (KeyError, TypeError):
+        return []
+
+
+def check_learning_rate(cfg: Mapping, processes: int = 1) -> Check:
+    """Compare the learning rate with the batch by the linear rule (Goyal et al. 2017).
+
+    Args:
+        cfg: a config.
+        processes: number of processes, each with a batch of its own.
+    """
+    scaling = cfg.get('auto_scale_lr') or {}
+    base, wrapper = scaling.get('base_batch_size'), cfg.get('optim_wrapper') or {}
+    rate, batch = wrapper.get('optimizer', {}).get('lr'), cfg['train_dataloader'].get('batch_size')
+    if not (base and rate and batch):
+        return Check('Learning rate', Status.OK, f'{rate}; no base_batch_size to compare with')
+    accumulated = wrapper.get('accumulative_counts', 1)
+    total = batch * processes * accumulated
+    scaled = rate * total / base
+    shown = f'a batch of {total}'
+    if total != batch:
+        shown += f' ({batch} in {processes} processes, {accumulated} iterations per step)'
+    if scaling.get('enable'):
+        return Check(
+            'Learning rate', Status.OK, f'{rate}, scaled from a batch of {base} to {shown}'
+        )
+    if total == base:
+        return Check('Learning rate', Status.OK, f'{rate} at {shown}')
+    return Check(
+        'The learning rate does not go with the batch.',
+        Status.WARN,
+        f'{rate} at {shown}, chosen for a batch of {base}',
+        f'{scaled:.3g} by the linear rule',
+        f'--auto-scale-lr, or --cfg-options optim_wrapper.optimizer.lr={scaled:.3g}',
+    )
+
+
+def check_scales(cfg: Mapping) -> Check:
+    """Check that validation and test see the images at a scale of the training."""
+    trained = resize_scales(cfg.get('train_dataloader'))
+    if not trained:
+        return Check('Image scale', Status.OK, 'the training has no Resize to compare with')
+    lowest, highest = (tuple(map(pick, zip(*trained, strict=True))) for pick in (min, max))
+    shown = ' to '.join(dict.fromkeys(map(_sides, (lowest, highest))))
+    for name in ('val', 'test'):
+        for scale in resize_scales(cfg.get(f'{name}_dataloader')):
+            if all(a <= b <= c for a, b, c in zip(lowest, scale, highest, strict=True)):
+                continue
+            return Check(
+                'Images are tested at another scale than they are trained at.',
+                Status.WARN,
+                f'{name}_dataloader resizes to {_sides(scale)}, train_dataloader to {shown}',
+                'the same scale: a detector knows the sizes that it was trained on',
+                f'correct the scale of Resize in {name}_dataloader.dataset.pipeline',
+            )
+    return Check('Image scale', Status.OK, shown)
+
+
+def resize_scales(loader: Any) -> list[tuple[float, float]]:
+    """The scales (longer side, shorter side) that a data loader's pipeline resizes to."""
+    found = []
+    for _, step in typed_dicts((loader or {}).get('dataset')):
+        if 'Resize' not in str(step['type']):
+            continue
+        scales = step.get('scales') or step.get('scale') or ()
+        for scale in scales if _is_list_of_pairs(scales) else [scales]:
+            if isinstance(scale, list | tuple) and len(scale) == 2:
+                sides = sorted(scale, reverse=True)
+                ratios = step.get('ratio_range', (1,))
+                found += [tuple(side * ratio for side in sides) for ratio in ratios]
+    return found
+
+
+def _is_list_of_pairs(scales: Any) -> bool:
+    return isinstance(scales, list | tuple) and all(isinstance(s, list | tuple) for s in scales)
+
+
+def _sides(scale: Sequence[float]) -> str:
+    return ' x '.join(f'{side:.0f}' for side in scale)
+
+
+def check_held_out(cfg: Mapping) -> Check:
+    """Check that validation and test do not read the annotations that are trained on."""
+    files = {
+        name: {
+            split_of(dataset).ann_file
+            for dataset in annotated_datasets((cfg.get(f'{name}_dataloader') or {}).get('dataset'))
+        }
+        for name in SPLITS
+    }
+    for name in ('val', 'test'):
+        for path in files['train'] & files[name]:
+            return Check(
+                'The scores will be those of the training images.',
+                Status.WARN,
+                f'train_dataloader and {name}_dataloader both read {path}',
+                'images that were not trained on',
+                f'set {name}_dataloader.dataset.ann_file and the ann_file of its evaluator',
+            )
+    return Check('Held-out data', Status.OK, 'validation and test read other files than training')

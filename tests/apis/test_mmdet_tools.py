@@ -1,0 +1,31 @@
+import pytest
+
+from mmdet_digits.apis.mmdet_tools import LEFT_OUT, SCRIPTS, find_tool, list_tools, run_mmdet_tool
+from mmdet_digits.utils.errors import InputError
+
+
+def test_every_listed_script_is_there():
+    names = list_tools()
+    assert {'confusion_matrix', 'get_flops', 'print_config', 'browse_dataset'} <= set(names)
+    for name in names:
+        assert find_tool(name).is_file() and find_tool(f'{name}.py') == find_tool(name)
+
+
+def test_every_script_left_out_is_one_and_says_why():
+    for name, reason in LEFT_OUT.items():
+        assert list(SCRIPTS.rglob(f'{name}.py'))
+        with pytest.raises(InputError) as error:
+            find_tool(name)
+        assert reason in error.value.found
+
+
+def test_unknown_names_get_the_nearest():
+    with pytest.raises(InputError, match=r'did you mean get_flops\?'):
+        find_tool('get_flop')
+
+
+def test_a_missing_file_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr('sys.argv', [])
+    monkeypatch.setenv('DIGITS_DATA_ROOT', '')
+    with pytest.raises(InputError, match=r'nothing\.py: no such file'):
+        run_mmdet_tool('print_config', ['nothing.py'], tmp_path)

@@ -1,0 +1,37 @@
+"""Broken images, met in training and in prediction."""
+
+from io import BytesIO
+
+import numpy as np
+from case import case, cut, every, make_folder, remove, write
+from PIL import Image
+from sound import ERRORS, PREDICT, TRAIN
+
+IMAGE = 'data/train/1.png'
+SHOWN = 'photos/1.png'
+BOTH = ('photos/1.png', 'photos/2.png')
+
+
+def png(width, height, mode='RGB'):
+    data = BytesIO()
+    Image.fromarray(np.zeros((height, width), np.uint8)).convert(mode).save(data, 'png')
+    return data.getvalue()
+
+
+CASES = [
+    case('an empty image', write(IMAGE), TRAIN, IMAGE, '0 bytes', leaves='runs'),
+    case('an image cut off', cut(IMAGE), TRAIN, IMAGE, 'bytes', leaves='runs'),
+    case('text named .png', write(IMAGE, 'no image'), TRAIN, IMAGE, 'no image', leaves='runs'),
+    case('another size', write(IMAGE, png(9, 7)), TRAIN, IMAGE, '9 x 7', leaves='runs'),
+    case('a folder named .png', make_folder(IMAGE), TRAIN, IMAGE, leaves='runs'),
+    case('an image removed', remove(IMAGE), TRAIN, IMAGE, leaves='runs'),
+    case('a broken image to validate', cut('data/valid/1.png'), TRAIN, 'data/valid/1.png', leaves='runs'),
+    # prediction goes on without what it cannot read, unless there is nothing else
+    case('only broken images', every(*map(cut, BOTH)), PREDICT, *BOTH),
+    case('only empty images', every(*map(write, BOTH)), PREDICT, *BOTH),
+    case('an empty folder', every(*map(remove, BOTH)), PREDICT, 'photos', '.png'),
+    case('no such folder', remove('photos'), PREDICT, 'photos', 'nothing'),
+    case('a pattern that matches nothing', None, PREDICT.replace('photos', "'photos/*.gif'"), '*.gif'),
+    case('number_errors: no such image', remove('data/valid/1.png'), ERRORS, 'data/valid/1.png'),
+    case('number_errors: an image cut off', cut('data/valid/1.png'), ERRORS, 'data/valid/1.png'),
+]

@@ -1,0 +1,35 @@
+import gc
+import shutil
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from sound import make_sound_folder
+
+
+@pytest.fixture(scope='session')
+def sound_folder(tmp_path_factory) -> Path:
+    """A folder in which nothing is wrong; see ``sound.py``. Not to be changed."""
+    folder = tmp_path_factory.mktemp('sound')
+    make_sound_folder(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(sound_folder, tmp_path):
+    """A copy of the sound folder, to break and to run a command in."""
+    copy = tmp_path / 'folder'
+    shutil.copytree(sound_folder, copy)
+    yield copy
+    shutil.rmtree(copy)
+
+
+@pytest.fixture(scope='package', autouse=True)
+def quick_runs():
+    """Leave out what costs a run of few images most: to format its config, to look for cycles."""
+    gc.collect()
+    gc.freeze()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Config, 'pretty_text', '')
+        yield
+    gc.unfreeze()

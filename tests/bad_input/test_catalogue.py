@@ -1,0 +1,87 @@
+"""Every mistake of the catalogue ends with one message that helps, and changes nothing."""
+
+import hashlib
+import re
+import shlex
+from pathlib import Path
+
+import catalogue_checkpoint
+import catalogue_command_line
+import catalogue_config
+import catalogue_data_set
+import catalogue_images
+import catalogue_other_formats
+import catalogue_predictions
+import pytest
+from in_process import Outcome, run_in_process
+from sound import COMMANDS
+
+CATALOGUES = (
+    catalogue_data_set,
+    catalogue_images,
+    catalogue_config,
+    catalogue_checkpoint,
+    catalogue_predictions,
+    catalogue_other_formats,
+    catalogue_command_line,
+)
+CASES = [
+    pytest.param(case, id=f'{catalogue.__name__.removeprefix("catalogue_")}: {case.what}')
+    for catalogue in CATALOGUES
+    for case in catalogue.CASES
+]
+
+
+def run(command: str, cwd: Path) -> Outcome:
+    tool, *arguments = shlex.split(command)
+    return run_in_process(tool, arguments, cwd)
+
+
+def snapshot(folder: Path) -> dict[str, str]:
+    """A hash of each file below a folder; where a link leads; '' for folders."""
+    found = {}
+    for path in sorted(folder.rglob('*')):
+        if path.is_symlink():
+            content = f'link to {path.readlink()}'
+        else:
+            content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ''
+        found[str(path.relative_to(folder))] = content
+    return found
+
+
+def assert_one_whole_message(text: str) -> None:
+    """One message: what is wrong, what was found, what was expected, and how to put it right."""
+    assert 'Traceback' not in text
+    assert text.count('error: ') == 1
+    if text.startswith('usage: '):  # argparse's own form: the usage is how to put it right
+        assert re.search(r'error: (argument )?\S+', text)
+        return
+    assert text.startswith('error: ')
+    for part in ('found:', 'expected:', 'fix:'):
+        assert re.search(rf'^  {part} +\S', text, re.MULTILINE), part
+
+
+@pytest.mark.parametrize('case', CASES)
+def test_a_mistake_ends_with_one_message_and_changes_nothing(case, folder):
+    if case.breaks:
+        case.breaks(folder)
+    before = snapshot(folder)
+    done = run(case.command, folder)
+    assert done.status == (2 if done.stderr.startswith('usage: ') else 1), done.stdout
+    assert_one_whole_message(done.stderr)
+    for text in case.says:
+        assert text in done.stderr
+    after = snapshot(folder)
+    if case.leaves:
+        after = {name: content for name, content in after.items() if not in_folder(name, case)}
+    assert after == before
+
+
+def in_folder(name, case):
+    return name == case.leaves or name.startswith(f'{case.leaves}/')
+
+
+@pytest.mark.parametrize('command', COMMANDS.values(), ids=COMMANDS)
+def test_the_same_commands_work_where_nothing_is_wrong(command, folder):
+    done = run(command, folder)
+    assert done.status == 0, done.stderr

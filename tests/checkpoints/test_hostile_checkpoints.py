@@ -1,0 +1,112 @@
+"""Files that were made to run code, to fill the memory or to be taken for something else."""
+
+import warnings
+from contextlib import suppress
+
+import hostile_archives
+import hostile_pickles
+import pytest
+import torch
+from hostile_pickles import CANARY
+from mmengine.runner.checkpoint import get_torch_safe_globals
+from pickles import archive, checkpoint
+
+from mmdet_digits.checkpoints.reading import inspect_checkpoint, read_checkpoint
+from mmdet_digits.utils.errors import InputError
+
+resource = pytest.importorskip('resource')
+
+PICKLES = hostile_pickles.files()
+ARCHIVES = hostile_archives.archives()
+SAFETENSORS = hostile_archives.safetensors_files()
+MEGABYTES = 300
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path, monkeypatch):
+    """Code that runs leaves a file in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # torch's, on old pickle protocols
+        yield
+
+
+def ran(folder) -> bool:
+    return any(folder.glob(f'{CANARY}*'))
+
+
+def peak_kilobytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def assert_refused(path, readers=(read_checkpoint, inspect_checkpoint)) -> None:
+    before = peak_kilobytes()
+    files = set(path.parent.iterdir())
+    for read in readers:
+        with pytest.raises(InputError) as error:
+            read(path)
+        lines = str(error.value).splitlines()
+        assert lines[0].startswith(f'{path}: ')
+        assert [line.split()[0] for line in lines[1:]] == ['found:', 'expected:', 'fix:']
+    assert set(path.parent.iterdir()) == files
+    assert peak_kilobytes() - before < MEGABYTES * 1024
+
+
+@pytest.mark.parametrize('case', PICKLES)
+def test_hostile_pickle_is_refused(case, tmp_path):
+    (tmp_path / 'x.pth').write_bytes(PICKLES[case])
+    assert_refused(tmp_path / 'x.pth', readers=[read_checkpoint])
+
+
+@pytest.mark.parametrize('case', ARCHIVES)
+def test_hostile_or_broken_archive_is_refused(case, tmp_path):
+    (tmp_path / 'x.pth').write_bytes(ARCHIVES[case])
+    assert_refused(tmp_path / 'x.pth', readers=[read_checkpoint])
+
+
+@pytest.mark.parametrize('case', SAFETENSORS)
+def test_hostile_or_broken_safetensors_are_refused(case, tmp_path):
+    (tmp_path / 'x.safetensors').write_bytes(SAFETENSORS[case])
+    assert_refused(tmp_path / 'x.safetensors', readers=[read_checkpoint])
+
+
+def test_what_is_no_file_is_refused(tmp_path):
+    (tmp_path / 'folder.pth').mkdir()
+    (tmp_path / 'empty.pth').touch()
+    for name in ('folder.pth', 'empty.pth', 'missing.pth', 'missing.safetensors'):
+        assert_refused(tmp_path / name)
+
+
+RUNNABLE = {
+    **{f'call: {case}': checkpoint(more=code) for case, code in hostile_pickles.calls().items()},
+    **{f'opcode: {case}': pickled for case, pickled in hostile_pickles.opcodes().items()},
+    **{f'place: {case}': pickled for case, pickled in hostile_pickles.places().items()},
+}
+
+
+@pytest.mark.parametrize('case', RUNNABLE)
+def test_the_same_pickle_runs_where_it_is_trusted(case, tmp_path):
+    """Else the tests above would show nothing."""
+    (tmp_path / 'x.pth').write_bytes(archive(RUNNABLE[case]))
+    with suppress(Exception):  # what comes after the call need not make sense
+        torch.load('x.pth', weights_only=False)
+    assert ran(tmp_path)
+
+
+def test_mmengine_allows_what_runs_code(tmp_path):
+    """HistoryBuffer and getattr are on its list for ``weights_only=True``; here they stand in."""
+    gadget = archive(hostile_pickles.gadgets()['HistoryBuffer and getattr'])
+    (tmp_path / 'x.pth').write_bytes(gadget)
+    with torch.serialization.safe_globals(get_torch_safe_globals()):
+        torch.load('x.pth', weights_only=True)
+    assert ran(tmp_path)
+
+
+@pytest.mark.parametrize('case', [case for case in PICKLES if not case.startswith('bomb')])
+def test_torch_with_the_stand_ins_alone_runs_nothing(case, tmp_path, monkeypatch):
+    """The rehearsal and torch's own check are two walls; each one holds by itself."""
+    monkeypatch.setattr('mmdet_digits.checkpoints.reading._rehearse_file', lambda path: None)
+    (tmp_path / 'x.pth').write_bytes(PICKLES[case])
+    with suppress(InputError):
+        read_checkpoint('x.pth')
+    assert not ran(tmp_path)

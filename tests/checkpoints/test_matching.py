@@ -1,0 +1,108 @@
+import pytest
+import torch
+
+from mmdet_digits.checkpoints.matching import check_checkpoint
+from mmdet_digits.utils.errors import InputError
+
+CLASSES = ('0', '1')
+NORM = {'neck.bn.num_batches_tracked': torch.tensor(0)}
+BODY = {'neck.conv.weight': torch.ones(2, 2)}
+HEAD = {'head.fc_cls.weight': torch.ones(3, 2), 'head.fc_cls.bias': torch.ones(3)}
+MODEL = {**NORM, **BODY, **HEAD}
+
+
+def check(weights, classes=CLASSES, complete=True, **meta):
+    if classes:
+        meta['dataset_meta'] = {'classes': classes}
+    check_checkpoint({'state_dict': weights, 'meta': meta}, 'x.pth', MODEL, CLASSES, complete)
+
+
+def message(*args, **kwargs) -> str:
+    with pytest.raises(InputError) as error:
+        check(*args, **kwargs)
+    text = str(error.value)
+    assert text.startswith('x.pth: ')
+    assert all(f'\n  {word}:' in text for word in ('found', 'expected', 'fix'))
+    return text
+
+
+@pytest.mark.parametrize('complete', [True, False])
+@pytest.mark.parametrize(
+    'weights',
+    [
+        MODEL,
+        {**BODY, **HEAD},  # old files lack the counters
+        {f'module.{name}': value for name, value in MODEL.items()},  # MMEngine strips this
+        {name: value.half() for name, value in MODEL.items()},
+    ],
+    ids=['same', 'no counters', 'module.', 'half'],
+)
+def test_what_fits(weights, complete):
+    check(weights, complete=complete)
+    check(weights, classes=None, complete=complete)
+    check(weights, classes=['0', '1'], complete=complete)
+
+
+def test_a_bare_state_dict_fits():
+    check_checkpoint(MODEL, 'x.pth', MODEL, CLASSES, complete=True)
+
+
+@pytest.mark.parametrize(
+    'classes', [('1', '0'), ('0',), ('cat', 'dog'), ('0', '1', '2')], ids='-'.join
+)
+def test_other_classes_name_both_lists(classes):
+    text = message(MODEL, classes)
+    assert f'found:    {len(classes)}: {", ".join(classes)}\n' in text
+    assert 'expected: 2: 0, 1, in this order' in text
+
+
+def test_classes_in_the_way_of_mmdet_2():
+    with pytest.raises(InputError, match='1: cat'):
+        check_checkpoint(
+            {'state_dict': MODEL, 'meta': {'dataset_meta': {'CLASSES': ['cat']}}},
+            'x.pth',
+            MODEL,
+            CLASSES,
+            True,
+        )
+
+
+@pytest.mark.parametrize('classes', [5, 'ten', {'a': 1}, [[1]]])
+def test_classes_that_are_no_list_of_names(classes):
+    assert 'other classes' in message(MODEL, classes)
+
+
+def test_a_head_of_other_classes_is_left_out_only_if_asked():
+    coco = {**MODEL, 'head.fc_cls.weight': torch.ones(81, 2), 'head.fc_cls.bias': torch.ones(81)}
+    text = message(coco, [f'c{i}' for i in range(80)], complete=False)
+    assert r"x.pth START.safetensors --drop 'head\.fc_cls'" in text
+    assert 'load_from=START.safetensors' in text
+    text = message(coco, classes=None, complete=False)
+    assert 'head.fc_cls.weight 81x2, head.fc_cls.bias 81' in text
+    assert 'head.fc_cls.weight 3x2, head.fc_cls.bias 3' in text
+    assert '--drop' not in message(coco, classes=None, complete=True)
+    check(BODY, classes=None, complete=False)
+
+
+def test_missing_and_unknown_names():
+    assert 'missing: head.fc_cls.weight, head.fc_cls.bias; unknown: none' in message(BODY)
+    assert 'missing: none; unknown: more' in message({**MODEL, 'more': torch.ones(1)})
+    check({**MODEL, 'more': torch.ones(1)}, complete=False)
+    assert 'unknown: fc' in message({'fc': torch.ones(1)}, complete=False)
+
+
+def test_what_holds_no_weights():
+    for weights in ({}, {'a': 1}, [1]):
+        assert 'holds no weights' in message(weights)
+
+
+def test_a_weight_that_is_no_tensor():
+    assert 'head.fc_cls.bias no tensor' in message({**MODEL, 'head.fc_cls.bias': 'x'})
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_weights_that_are_not_numbers(value):
+    weights = {**MODEL, 'neck.conv.weight': torch.full((2, 2), value)}
+    for complete in (True, False):
+        assert 'NaN or infinity in neck.conv.weight' in message(weights, complete=complete)
+    check({**MODEL, 'unused': torch.tensor(value)}, complete=False)

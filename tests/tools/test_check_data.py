@@ -1,0 +1,114 @@
+import json
+import re
+import runpy
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'check_data.py'
+RULE = re.compile(r'[\s│]+')
+
+
+@pytest.fixture
+def check_data(tmp_path, monkeypatch, capsys):
+    """Run the tool in this process, from an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('COLUMNS', '120')
+    main = runpy.run_path(str(TOOL))['main']
+
+    def run(*arguments):
+        try:
+            status = main([*map(str, arguments)])
+        except SystemExit as stop:  # argparse
+            status = stop.code
+        captured = capsys.readouterr()
+        return SimpleNamespace(returncode=status, stdout=captured.out, stderr=captured.err)
+
+    return run
+
+
+@pytest.fixture
+def broken(digits_root, tmp_path):
+    """A data set with a box without size in train and a file cut off in valid."""
+    root = tmp_path / 'broken'
+    shutil.copytree(digits_root, root)
+    coco = json.loads((root / 'train.json').read_text())
+    coco['annotations'][4]['bbox'][2] = 0
+    (root / 'train.json').write_text(json.dumps(coco))
+    (root / 'valid' / '3.png').write_bytes((root / 'valid' / '3.png').read_bytes()[:200])
+    return root
+
+
+def plain(text):
+    """What a table says, without its lines."""
+    return RULE.sub(' ', text)
+
+
+def test_a_sound_data_set(run_tool, digits_root, tmp_path):
+    result = run_tool('check_data.py', '--data-root', digits_root, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r'^0 fail, \d+ warn, \d+ ok$', result.stdout, re.MULTILINE)
+    for split in ('train', 'valid', 'test', 'between splits'):
+        assert re.search(rf'^{split}\s*$', result.stdout, re.MULTILINE)
+
+
+def test_faults_are_named_and_the_exit_status_is_1(check_data, broken):
+    result = check_data('--data-root', broken)
+    assert result.returncode == 1
+    assert 'boxes without size' in plain(result.stdout)
+    assert 'image 3 (3.png): 200 bytes, cut off or damaged' in plain(result.stdout)
+    assert '2 fail' in result.stdout
+
+
+def test_headers_alone_do_not_show_what_is_behind_them(check_data, broken):
+    arguments = (broken / 'valid.json', broken / 'valid')
+    assert check_data(*arguments).returncode == 1
+    assert check_data(*arguments, '--no-decode').returncode == 0
+
+
+def test_json_for_machines(check_data, broken):
+    result = check_data('--data-root', broken, '--json')
+    assert result.returncode == 1
+    checks = json.loads(result.stdout)
+    assert {(c['split'], c['name']) for c in checks if c['status'] == 'fail'} == {
+        ('train', 'boxes without size'),
+        ('valid', 'unreadable images'),
+    }
+
+
+def test_a_repaired_copy(check_data, broken):
+    before = (broken / 'train.json').read_bytes()
+    arguments = ('--data-root', broken, '--fix', 'fixed')
+    result = check_data(*arguments)
+    assert result.returncode == 0, result.stderr
+    assert 'fixed: repaired copy, 4 changes in fixed/changes.json; now 0 fail' in result.stdout
+    assert (broken / 'train.json').read_bytes() == before
+    result = check_data(*arguments)
+    assert result.returncode == 1
+    assert result.stderr.endswith(
+        'error: fixed: already there; nothing was written.\n  found:    a folder\n'
+        '  expected: the name of a new folder\n  fix: name another one\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'status', 'message'),
+    [
+        (('--data-root', 'gone'), 1, 'error: gone: no data set.'),
+        (('one.json',), 2, 'found ANN without IMAGES, expected both or neither'),
+        (('--workers', '0'), 2, "found '0', expected a whole number, 1 or more"),
+    ],
+)
+def test_bad_arguments(check_data, arguments, status, message):
+    result = check_data(*arguments)
+    assert (result.returncode, 'Traceback' in result.stderr) == (status, False)
+    assert message in result.stderr
+
+
+def test_a_file_that_is_not_there_is_a_failed_check(check_data):
+    result = check_data('gone.json', 'images', '--json')
+    assert result.returncode == 1
+    (check,) = json.loads(result.stdout)
+    assert check['split'] == 'gone' and 'gone.json: no such file' in check['found']

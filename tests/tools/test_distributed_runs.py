@@ -1,0 +1,135 @@
+"""Two processes that share a batch, beside one process that has all of it."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmdet_digits.cli import REPOSITORY
+
+# What would differ for reasons of its own is taken out: batch norm with the statistics of its own
+# part of the batch, chance in the sampling, padding to the largest image of a part. AdamW would make
+# a whole step of a gradient that is nothing but rounding.
+CONFIG = """
+_base_ = '{repository}/configs/digits/frcnn_tiny.py'
+custom_imports = dict(imports=['mmdet_digits.register', 'first_sampler'])
+sampler = dict(type='FirstSampler', num=8)
+model = dict(
+    backbone=dict(norm_eval=True),
+    train_cfg=dict(rpn=dict(sampler=sampler), rcnn=dict(sampler=sampler)),
+    test_cfg=dict(rcnn=dict(score_thr=0.0)),
+)
+pipeline = _base_.train_pipeline
+pipeline[2] = dict(type='Resize', scale=(96, 48), keep_ratio=False)
+test_pipeline = _base_.test_pipeline
+test_pipeline[1] = pipeline[2]
+loader = dict(num_workers=0, persistent_workers=False)
+train_dataloader = dict(dataset=dict(pipeline=pipeline, indices=16), **loader)
+val_dataloader = dict(batch_size=2, dataset=dict(pipeline=test_pipeline, indices=13), **loader)
+test_dataloader = dict(batch_size=2, dataset=dict(pipeline=test_pipeline, indices=13), **loader)
+precision = dict(type='DigitsPrecisionMetric', score_thr=0.05, iou_thr=0.1)
+test_evaluator = [*_base_.test_evaluator, precision]
+optimizer = dict(_delete_=True, type='SGD', lr=0.02, momentum=0.9)
+optim_wrapper = dict(optimizer=optimizer)
+param_scheduler = [dict(type='ConstantLR', factor=1.0)]
+train_cfg = dict(max_epochs=3)
+default_hooks = dict(logger=dict(interval=1))
+"""
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """Where the runs of this module are, with their config."""
+    folder = tmp_path_factory.mktemp('runs')
+    (folder / 'even.py').write_text(CONFIG.format(repository=REPOSITORY))
+    return folder
+
+
+@pytest.fixture(scope='module')
+def run(folder, digits_root):
+    """Run a tool or a shell script from that folder."""
+
+    def run(*command, batch_size=None):
+        options = ('--cfg-options', f'train_dataloader.batch_size={batch_size}')
+        options = options if batch_size else ()
+        done = subprocess.run(
+            [*map(str, command), '--data-root', digits_root, *options],
+            cwd=folder,
+            env=os.environ
+            | dict(OMP_NUM_THREADS='1', PYTHON=sys.executable, PYTHONPATH=Path(__file__).parent),
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope='module')
+def trained(run, folder):
+    """A run of one process with batches of 8, and one of two processes with batches of 4 each."""
+    tools = REPOSITORY / 'tools'
+    run(sys.executable, tools / 'train.py', 'even.py', '--work-dir', 'one', batch_size=8)
+    said = run(tools / 'dist_train.sh', 'even.py', 2, '--work-dir', 'two', batch_size=4)
+    assert said.count('2 processes, joined by gloo.') == 1
+    return folder / 'one', folder / 'two'
+
+
+def scalars(work_dir):
+    (file,) = work_dir.glob('*/vis_data/scalars.json')
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+@pytest.mark.slow
+def test_losses_are_those_of_one_process_with_the_whole_batch(trained):
+    """Up to the order in which gradients are added: 1e-4 of the loss after six steps."""
+    one, two = ([line['loss'] for line in scalars(run) if 'loss' in line] for run in trained)
+    assert len(one) == 6 and one[-1] < 0.95 * one[0]
+    assert two == pytest.approx(one, rel=1e-4)
+    one, two = ([line['val/loss'] for line in scalars(run) if 'val/loss' in line] for run in trained)
+    assert len(one) == 3
+    assert two == pytest.approx(one, rel=1e-3)  # a loss is a mean within its batch
+
+
+@pytest.mark.slow
+def test_weights_are_those_of_one_process_with_the_whole_batch(trained):
+    one, two = (
+        torch.load(run / 'epoch_3.pth', weights_only=False)['state_dict'] for run in trained
+    )
+    assert one.keys() == two.keys()
+    for name, weight in one.items():
+        torch.testing.assert_close(two[name], weight, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_metrics_are_those_of_one_process(run, trained, folder):
+    """13 images: one of the two processes is given an image of the other to have as many."""
+    tools, checkpoint = REPOSITORY / 'tools', trained[0] / 'epoch_3.pth'
+    for name, command in dict(
+        one=(sys.executable, tools / 'test.py', 'even.py', checkpoint),
+        two=(tools / 'dist_test.sh', 'even.py', checkpoint, 2),
+    ).items():
+        said = run(*command, '--work-dir', f'{name}_test', '--out', f'{name}.pkl')
+        assert said.count('written to') == 1
+    one, two = (
+        json.loads((folder / f'{name}_test' / 'metrics.json').read_text()) for name in ('one', 'two')
+    )
+    assert one.keys() == two.keys() and one['digits/recall'] > 0
+    assert any(0 < value < 1 for name, value in one.items() if name.startswith('coco/'))
+    for name in set(one) - {'images_per_second'}:
+        assert two[name] == pytest.approx(one[name], abs=1e-6, nan_ok=True), name
+
+    one, two = (pickle.loads((folder / f'{name}.pkl').read_bytes()) for name in ('one', 'two'))
+    assert [image['img_id'] for image in two] == [image['img_id'] for image in one]
+    assert len({image['img_id'] for image in two}) == len(two) == 13
+    for ours, theirs in zip(two, one, strict=True):
+        torch.testing.assert_close(
+            ours['pred_instances']['bboxes'], theirs['pred_instances']['bboxes'], rtol=0, atol=1e-4
+        )

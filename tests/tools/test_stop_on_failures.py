@@ -1,0 +1,98 @@
+"""The quick checks that training and test begin with."""
+
+import io
+import json
+import logging
+import shutil
+
+import pytest
+from mmengine.logging import MMLogger
+
+from mmdet_digits.cli import read_config, stop_on_failures
+from mmdet_digits.utils.errors import InputError
+
+CONFIG = 'configs/digits/frcnn_tiny.py'
+
+
+@pytest.fixture
+def cfg(digits_root, monkeypatch):
+    monkeypatch.setenv('DIGITS_DATA_ROOT', str(digits_root))
+    return read_config(CONFIG)
+
+
+@pytest.fixture
+def logged():
+    """What is logged, as text."""
+    logger, stream = MMLogger.get_current_instance(), io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setLevel(logging.WARNING)
+    logger.addHandler(handler)
+    yield stream.getvalue
+    logger.removeHandler(handler)
+
+
+def test_a_sound_run_is_let_through_without_a_word(cfg, logged):
+    stop_on_failures(cfg, ('train', 'val'), insist=False)
+    stop_on_failures(cfg, ('test',), insist=False)
+    assert logged() == ''
+
+
+def spoil(cfg):
+    cfg.model.roi_head.bbox_head.num_classes = 11
+    cfg.default_hooks.checkpoint.save_best = 'coco/mAP'
+    cfg.train_dataloader.batch_size = 4
+
+
+def test_all_failures_stop_it_together(cfg):
+    spoil(cfg)
+    with pytest.raises(InputError) as error:
+        stop_on_failures(cfg, ('train', 'val'), insist=False)
+    for said in ('num_classes=11', 'save_best=coco/mAP', '--no-preflight'):
+        assert said in str(error.value)
+    assert 'learning rate' not in str(error.value)  # that is only a warning
+
+
+def test_who_insists_goes_on_with_failures_and_warnings_logged(cfg, logged):
+    spoil(cfg)
+    stop_on_failures(cfg, ('train', 'val'), insist=True)
+    for said in ('num_classes=11', 'save_best=coco/mAP', 'optim_wrapper.optimizer.lr=0.0005'):
+        assert said in logged()
+
+
+def test_a_test_does_not_look_at_what_only_a_training_needs(cfg):
+    cfg.default_hooks.checkpoint.save_best = 'coco/mAP'
+    cfg.train_dataloader.dataset.ann_file = 'nowhere.json'
+    stop_on_failures(cfg, ('test',), insist=False)
+
+
+def test_a_check_that_cannot_be_made_does_not_stop_a_run(cfg, logged):
+    cfg.model.rpn_head.anchor_generator.strides = 'wide'
+    stop_on_failures(cfg, ('train', 'val'), insist=False)
+    assert 'Anchors: the check broke off.' in logged()
+
+
+def test_of_several_processes_the_first_checks(cfg, monkeypatch):
+    spoil(cfg)
+    monkeypatch.setenv('RANK', '1')
+    stop_on_failures(cfg, ('train', 'val'), insist=False)
+
+
+def test_each_process_adds_a_batch(cfg, logged, monkeypatch):
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    stop_on_failures(cfg, ('train', 'val'), insist=False)
+    assert '0.001 at a batch of 16 (8 in 2 processes' in logged()
+
+
+def test_training_on_broken_data_stops_before_it_writes_anything(run_tool, digits_root, tmp_path):
+    root = tmp_path / 'data'
+    shutil.copytree(digits_root, root)
+    content = json.loads((root / 'train.json').read_text())
+    content['annotations'][0]['bbox'][2] = -3
+    content['annotations'][1]['image_id'] = 99999
+    (root / 'train.json').write_text(json.dumps(content))
+    done = run_tool('train.py', CONFIG, '--data-root', root, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f'error: {root / "train.json"}: ')
+    assert 'Traceback' not in done.stderr
+    assert 'boxes without size' in done.stderr and 'annotations without image' in done.stderr
+    assert not (tmp_path / 'work_dirs').exists()

@@ -1,0 +1,147 @@
+from pathlib import Path
+
+import pytest
+
+from mmdet_digits.categories import DIGITS
+from mmdet_digits.datasets.checks import Split
+from mmdet_digits.utils.checks import Status
+from mmdet_digits.utils.config_checks import (
+    check_classes,
+    check_held_out,
+    check_learning_rate,
+    check_scales,
+    class_counts,
+    resize_scales,
+)
+
+
+def loader(ann_file='train.json', **dataset):
+    return dict(dataset=dict(type='DigitsDataset', ann_file=ann_file, **dataset))
+
+
+def classes_cfg(num_classes, **dataset):
+    model = dict(roi_head=dict(bbox_head=dict(num_classes=num_classes)))
+    return dict(model=model, train_dataloader=loader(**dataset))
+
+
+def annotated(names):
+    return {
+        'train': Split(Path('t.json'), Path('t'), dict(categories=[dict(name=n) for n in names]))
+    }
+
+
+@pytest.mark.parametrize(
+    ('cfg', 'names', 'said'),
+    [
+        (classes_cfg(10), DIGITS, None),
+        (classes_cfg(10), DIGITS[::-1], None),
+        (classes_cfg(10), (*DIGITS[1:], 'nine'), None),  # the checks of the data say it
+        (classes_cfg(11), DIGITS, 'bbox_head.num_classes=11, for the classes 10: 0, 1'),
+        (classes_cfg(9), DIGITS, '--cfg-options model.roi_head.bbox_head.num_classes=10'),
+        (classes_cfg(2, metainfo=dict(classes=('a', 'b'))), ('a', 'b', 'c'), None),
+        (classes_cfg(2, metainfo=dict(classes=('a', 'b'))), (), None),
+        (classes_cfg(2, metainfo=dict(classes=('a', 'b'))), ('b', 'c'), 'category is named a'),
+        (classes_cfg(10, metainfo=dict(classes=('a', 'b'))), ('a', 'b'), 'num_classes=2'),
+    ],
+)
+def test_classes_of_heads_data_set_and_file(cfg, names, said):
+    check = check_classes(cfg, annotated(names))
+    assert check.status is (Status.FAIL if said else Status.OK)
+    assert (said or '') in str(check)
+
+
+def test_class_counts_are_those_of_the_heads():
+    stages = [dict(num_classes=1), dict(num_classes=2)]
+    model = dict(
+        rpn_head=dict(num_classes=7),
+        roi_head=dict(bbox_head=stages, mask_head=dict(loss=dict(num_classes=3))),
+    )
+    assert dict(class_counts(model)) == {
+        'model.roi_head.bbox_head.0.num_classes': 1,
+        'model.roi_head.bbox_head.1.num_classes': 2,
+        'model.roi_head.mask_head.loss.num_classes': 3,
+    }
+
+
+def rate_cfg(batch, base=16, **wrapper):
+    return dict(
+        train_dataloader=dict(batch_size=batch),
+        auto_scale_lr=dict(base_batch_size=base),
+        optim_wrapper=dict(optimizer=dict(lr=0.02), **wrapper),
+    )
+
+
+@pytest.mark.parametrize(
+    ('cfg', 'processes', 'expected'),
+    [
+        (rate_cfg(16), 1, None),
+        (rate_cfg(4), 4, None),
+        (rate_cfg(4, accumulative_counts=4), 1, None),
+        (rate_cfg(4, base=None), 1, None),
+        (rate_cfg(8), 1, '0.01'),
+        (rate_cfg(16), 2, '0.04'),
+        (rate_cfg(4, accumulative_counts=2), 4, '0.04'),
+    ],
+)
+def test_learning_rate_by_the_linear_rule(cfg, processes, expected):
+    check = check_learning_rate(cfg, processes)
+    assert check.status is (Status.WARN if expected else Status.OK)
+    if expected:
+        assert check.expected.startswith(f'{expected} ')
+        assert f'optim_wrapper.optimizer.lr={expected}' in check.fix
+
+
+def test_learning_rate_that_will_be_scaled_is_right():
+    cfg = rate_cfg(8)
+    cfg['auto_scale_lr']['enable'] = True
+    assert check_learning_rate(cfg).status is Status.OK
+
+
+def resizing(**step):
+    return loader(pipeline=[dict(type='Load'), dict(type='Resize', **step)])
+
+
+RANGE = dict(type='RandomResize', scale=[(300, 150), (400, 200)])
+CHOICE = dict(type='RandomChoiceResize', scales=[(300, 150), (160, 320)])
+
+
+@pytest.mark.parametrize(
+    ('train', 'test', 'fits'),
+    [
+        (resizing(scale=(320, 160)), resizing(scale=(320, 160)), True),
+        (resizing(scale=(320, 160)), resizing(scale=[160, 320]), True),
+        (resizing(scale=(320, 160)), resizing(scale=(640, 320)), False),
+        (resizing(scale=(320, 160)), resizing(scale=(320, 200)), False),
+        (loader(pipeline=[RANGE]), resizing(scale=(320, 160)), True),
+        (loader(pipeline=[RANGE]), resizing(scale=(420, 200)), False),
+        (loader(pipeline=[CHOICE]), resizing(scale=(310, 155)), True),
+        (resizing(scale=(320, 160), ratio_range=(0.5, 2.0)), resizing(scale=(640, 320)), True),
+        (loader(pipeline=[]), resizing(scale=(640, 320)), True),
+        (resizing(scale=(320, 160)), {}, True),
+        (resizing(scale_factor=2.0), resizing(scale=(640, 320)), True),
+    ],
+)
+def test_scale_of_training_and_test(train, test, fits):
+    check = check_scales(dict(train_dataloader=train, val_dataloader=train, test_dataloader=test))
+    assert check.status is (Status.OK if fits else Status.WARN)
+
+
+def test_message_on_scales_names_both():
+    cfg = dict(
+        train_dataloader=resizing(scale=(320, 160)), val_dataloader=resizing(scale=(1333, 800))
+    )
+    found = check_scales(cfg).found
+    assert found == 'val_dataloader resizes to 1333 x 800, train_dataloader to 320 x 160'
+
+
+def test_resizes_within_wrappers_count():
+    inner = resizing(scale=(320, 160))['dataset']
+    wrapped = dict(dataset=dict(type='RepeatDataset', dataset=inner, pipeline=[CHOICE]))
+    assert len(resize_scales(wrapped)) == 3
+
+
+@pytest.mark.parametrize(('val', 'fits'), [('valid.json', True), ('train.json', False)])
+def test_validation_on_the_training_file_is_said(val, fits):
+    check = check_held_out(dict(train_dataloader=loader(), val_dataloader=loader(val)))
+    assert check.status is (Status.OK if fits else Status.WARN)
+    assert fits or 'train_dataloader and val_dataloader both read train.json' in check.found

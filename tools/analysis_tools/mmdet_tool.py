@@ -1,0 +1,45 @@
+"""Run an analysis script that mmdet ships; without a name, list them.
+
+  python tools/analysis_tools/mmdet_tool.py confusion_matrix CONFIG predictions.pkl OUT_DIR
+
+What follows the name goes to the script: mmdet_tool.py NAME --help. Predictions are those of
+tools/test.py --out. Options of this tool come before the name.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+import rich
+from rich.table import Table
+
+from mmdet_digits.apis.mmdet_tools import list_tools, run_mmdet_tool
+from mmdet_digits.cli import REPOSITORY, run_tool
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--data-root', help='folder with the data set (or set DIGITS_DATA_ROOT)')
+    parser.add_argument('--debug', action='store_true', help='show tracebacks')
+    parser.add_argument('name', nargs='?', metavar='NAME', help='of the script')
+    parser.add_argument('arguments', nargs=argparse.REMAINDER, metavar='ARGS', help='for it')
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    if args.name is None:
+        table = Table('name', 'what it does')
+        for name, purpose in list_tools().items():
+            table.add_row(name, purpose)
+        rich.print(table)
+        return
+    default = os.environ.get('DIGITS_DATA_ROOT', REPOSITORY / 'data' / 'digits')
+    root = Path(args.data_root or default).resolve()
+    run_mmdet_tool(args.name, args.arguments, root)
+
+
+if __name__ == '__main__':
+    run_tool(main)

@@ -1,0 +1,106 @@
+"""Check a data set: its annotation files, its images, and its splits against each other.
+
+The exit status is 1 if a check fails. With --fix a repaired copy is written, never in place, and
+the exit status is that of the copy.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from mmdet_digits.datasets.checks import Split, check_splits, find_splits, repair_dataset
+from mmdet_digits.utils.arguments import positive
+from mmdet_digits.utils.checks import Check, Status
+from mmdet_digits.utils.errors import InputError
+from mmdet_digits.visualization.checks_table import checks_table, count_checks
+from mmdet_digits.visualization.progress import image_progress
+
+DEFAULT_ROOT = Path(__file__).resolve().parents[1] / 'data' / 'digits'
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('ann_file', nargs='?', type=Path, metavar='ANN', help='one COCO file')
+    parser.add_argument('images', nargs='?', type=Path, metavar='IMAGES', help='its image folder')
+    parser.add_argument(
+        '--data-root',
+        type=Path,
+        default=Path(os.environ.get('DIGITS_DATA_ROOT', DEFAULT_ROOT)),
+        metavar='DIR',
+        help='folder with train.json and train/, likewise valid and test (default: data/digits)',
+    )
+    parser.add_argument(
+        '--decode',
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help='decode every image (default), or read their headers only',
+    )
+    parser.add_argument('--fix', type=Path, metavar='OUT', help='write a repaired copy to OUT')
+    parser.add_argument('--json', action='store_true', help='print JSON for machines')
+    parser.add_argument(
+        '--workers', type=positive, metavar='N', help='threads (default: one per CPU)'
+    )
+    args = parser.parse_args(argv)
+    if args.ann_file and not args.images:
+        parser.error('found ANN without IMAGES, expected both or neither')
+    return args
+
+
+def splits_of(args: argparse.Namespace) -> Mapping[str, Split]:
+    """The splits that the command line names."""
+    if args.ann_file:
+        return {args.ann_file.name.partition('.')[0]: Split(args.ann_file, args.images)}
+    return find_splits(args.data_root)
+
+
+def run(args: argparse.Namespace, console: Console, advance: Callable[[], None]) -> int:
+    """Check, repair if asked, print; returns the exit status."""
+    splits = splits_of(args)
+    groups = check_splits(splits, args.decode, args.workers, advance)
+    print_checks(groups, args.json, console)
+    if args.fix:
+        changes = repair_dataset(splits, args.fix, args.workers, advance)
+        found = {name: Split(args.fix / f'{name}.json', args.fix / name) for name in splits}
+        groups = check_splits(found)
+        summary = count_checks(check for checks in groups.values() for check in checks)
+        listed = args.fix / 'changes.json'
+        text = f'{args.fix}: repaired copy, {len(changes):,} changes in {listed}; now {summary}.'
+        (console if not args.json else Console(stderr=True)).print(text, soft_wrap=True)
+    return int(any(c.status is Status.FAIL for checks in groups.values() for c in checks))
+
+
+def print_checks(groups: Mapping[str, list[Check]], as_json: bool, console: Console) -> None:
+    """Print the checks as tables, or as a JSON list."""
+    if as_json:
+        rows = [{'split': name} | c.as_dict() for name, checks in groups.items() for c in checks]
+        print(json.dumps(rows, indent=1))
+        return
+    for name, checks in groups.items():
+        console.print(checks_table(checks, name))
+    console.print(count_checks(check for checks in groups.values() for check in checks))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run; returns the exit status."""
+    args = parse_args(argv)
+    progress = image_progress(Console(stderr=True))
+    task = progress.add_task('images', total=None)
+    try:
+        with progress:
+            return run(args, Console(), lambda: progress.advance(task))
+    except InputError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('Interrupted: nothing was written.', file=sys.stderr)
+        return 130
+
+
+if __name__ == '__main__':
+    sys.exit(main())
