@@ -38,7 +38,7 @@ demo: $(INSTALLED)  ## draw data, train the laptop-size detector, test it; goes 
 	@echo 'Next: your own images (data/README.md), curves (tensorboard --logdir $(DEMO_RUN)), other recipes (configs/digits/).'
 
 compare: $(INSTALLED)  ## train both published systems at laptop size on the same drawn data; table and figure in work_dirs/compare
-	$(RUN) tools/prepare_data.py synthetic --look clear --train 1000 --out $(COMPARE_DATA)
+	$(RUN) tools/prepare_data.py synthetic --look clear --train 600 --out $(COMPARE_DATA)
 	set -e; for config in $(COMPARED); do \
 		case $$config in frcnn_v2_*) scale='$(SYSTEM_A_SCALE)';; *) scale=;; esac; \
 		$(RUN) tools/train.py configs/digits/$$config.py --data-root $(COMPARE_DATA) --work-dir $(COMPARE_RUNS)/$$config --resume \

@@ -21,9 +21,16 @@ from mmengine.runner import Runner
 
 from mmdet_digits.checkpoints.reading import EXPECTED, trust_checkpoints
 from mmdet_digits.checkpoints.resuming import find_resumable
-from mmdet_digits.engine.distributed import enter_run, join_processes, process_rank
+from mmdet_digits.engine.distributed import (
+    enter_run,
+    join_processes,
+    lost_process,
+    process_rank,
+)
 from mmdet_digits.utils.checks import Status
+from mmdet_digits.utils.config_files import check_needed, load_config_file
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import check_writable
 from mmdet_digits.utils.preflight import (
     check_data,
     check_options,
@@ -42,15 +49,7 @@ def config_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument('config', help='config file, e.g. configs/digits/frcnn_tiny.py')
     parser.add_argument('--work-dir', help='folder for the outputs (default: work_dirs/CONFIG)')
     parser.add_argument('--data-root', help='folder with the data set (or set DIGITS_DATA_ROOT)')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        metavar='PATH=VALUE',
-        help='change values of the config, e.g. train_dataloader.batch_size=8; a path that does '
-        'not exist is an error, +PATH=VALUE adds one',
-    )
+    add_config_options(parser)
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
@@ -64,6 +63,30 @@ def config_parser(description: str) -> argparse.ArgumentParser:
     )
     add_trust_option(parser)
     return parser
+
+
+class ConfigOptions(DictAction):
+    """MMEngine's action for ``PATH=VALUE`` arguments, with a message for those that are not."""
+
+    def __call__(self, parser, namespace, values, option_string=None) -> None:
+        """Parse the values into a dict."""
+        for value in values:
+            if '=' not in value:
+                raise argparse.ArgumentError(self, f'found {value!r}, expected PATH=VALUE')
+        super().__call__(parser, namespace, values, option_string)
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--cfg-options``, which :func:`load_config` obeys."""
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=ConfigOptions,
+        default={},
+        metavar='PATH=VALUE',
+        help='change values of the config, e.g. train_dataloader.batch_size=8; a path that does '
+        'not exist is an error, +PATH=VALUE adds one',
+    )
 
 
 def add_trust_option(parser: argparse.ArgumentParser) -> None:
@@ -90,6 +113,7 @@ def load_config(args: argparse.Namespace, splits: Sequence[str]) -> Config:
     if args.trust_checkpoint:
         trust_checkpoints()
     cfg = read_config(args.config, args.data_root)
+    check_needed(cfg, ['model', *(f'{split}_dataloader' for split in splits or ['test'])])
     suspicious, unread = unread_keys(cfg.to_dict(), cfg.text)
     findings = suspicious + check_options(cfg.to_dict(), args.cfg_options)
     if findings:
@@ -104,6 +128,8 @@ def load_config(args: argparse.Namespace, splits: Sequence[str]) -> Config:
     cfg.work_dir = (
         args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(cfg.filename).stem))
     )
+    if splits:
+        check_writable(cfg.work_dir)
     return cfg
 
 
@@ -120,7 +146,7 @@ def read_config(name: str, data_root: str | None = None) -> Config:
     if data_root:
         os.environ['DIGITS_DATA_ROOT'] = str(Path(data_root).resolve())
     os.environ.setdefault('DIGITS_DATA_ROOT', str(REPOSITORY / 'data' / 'digits'))
-    return Config.fromfile(find_config(name))
+    return load_config_file(find_config(name))
 
 
 def stop_on_failures(cfg: Config, splits: Sequence[str], insist: bool) -> None:
@@ -149,9 +175,23 @@ def stop_on_failures(cfg: Config, splits: Sequence[str], insist: bool) -> None:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """The runner of a config: MMEngine's own, or the one its ``runner_type`` names."""
+    """The runner of a config: MMEngine's own, or the one its ``runner_type`` names.
+
+    Raises:
+        InputError: a class refuses its arguments.
+    """
     join_processes(cfg)
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    try:
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    except InputError:
+        raise
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f'{cfg.filename}: what it describes cannot be built.',
+            f'{type(error).__name__}: {error}',
+            'arguments that the classes it names can work with',
+            'correct that value; --debug shows the traceback, and so which class refused it',
+        ) from error
     if runner.distributed:
         runner.logger.info(f'{runner.world_size} processes, joined by {get_backend()}.')
     return runner
@@ -269,6 +309,10 @@ def run_tool(main: Callable[[], None], debug: bool = '--debug' in sys.argv) -> N
         if rank:  # the first process, if it has met the same, says so and ends this one
             time.sleep(PATIENCE)
         sys.exit(f'error{f" of process {rank}" if rank else ""}: {text}')
+    except RuntimeError as error:
+        if debug or not lost_process(error):
+            raise
+        sys.exit('error: another process of this run has ended.')
 
 
 def hush_orphans(kind: type[BaseException], error: BaseException, trace: TracebackType) -> None:

@@ -7,4 +7,6 @@ set -euo pipefail
 config=$1 checkpoint=$2 processes=$3
 shift 3
 tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-exec "${PYTHON:-python}" -m mmdet_digits.launch "$processes" "$tools/test.py" "$config" "$checkpoint" "$@"
+python=$tools/../.venv/bin/python  # of `make install`, unless another environment is active
+[[ -x $python && -z ${VIRTUAL_ENV:-} ]] || python=python
+exec "${PYTHON:-$python}" -m mmdet_digits.launch "$processes" "$tools/test.py" "$config" "$checkpoint" "$@"

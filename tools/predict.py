@@ -12,14 +12,19 @@ from pathlib import Path
 import mmdet_digits.register  # noqa: F401  (operators before mmdet)
 
 # isort: split
-from mmengine.config import DictAction
 from mmengine.device import get_device
 from rich.console import Console
 
 from mmdet_digits.apis.image_list import find_images, images_csv, number_images
 from mmdet_digits.apis.onnx_detector import OnnxDetector
 from mmdet_digits.apis.predictor import collect_predictions, load_detector, predict_images
-from mmdet_digits.cli import add_trust_option, find_checkpoint, load_config, run_tool
+from mmdet_digits.cli import (
+    add_config_options,
+    add_trust_option,
+    find_checkpoint,
+    load_config,
+    run_tool,
+)
 from mmdet_digits.evaluation.assembly_files import read_assembly
 from mmdet_digits.evaluation.functional.number_assembly import NO_NUMBER, assemble_numbers
 from mmdet_digits.evaluation.submission import numbers_csv, predictions_json
@@ -59,9 +64,7 @@ def parse_args():
     parser.add_argument('--batch-size', type=positive, default=16, help='default: 16')
     parser.add_argument('--device', default=get_device(), help='default: %(default)s')
     parser.add_argument('--overwrite', action='store_true', help='replace earlier outputs')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, default={}, metavar='PATH=VALUE'
-    )
+    add_config_options(parser)
     parser.add_argument('--debug', action='store_true', help='show tracebacks')
     add_trust_option(parser)
     parser.set_defaults(data_root=None, work_dir=None, launcher='none', local_rank=0)

@@ -53,9 +53,9 @@ def main():
         args.out = args.out or str(Path(cfg.work_dir, 'predictions.pkl'))
     if args.out:
         cfg.test_evaluator.append(dict(type='DumpDetResults', out_file_path=args.out))
+    stop_on_failures(cfg, ('test',), args.no_preflight)
     if args.tta:
         use_tta(cfg)
-    stop_on_failures(cfg, ('test',), args.no_preflight)
 
     runner = build_runner(cfg)
     throughput = ThroughputHook()

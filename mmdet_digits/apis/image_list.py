@@ -99,7 +99,10 @@ def read_ids(source: Path | str) -> list[int]:
     problem = _problem(rows)
     if problem:
         raise InputError(
-            f'{source}: not a list of images.', problem, expected, 'give the images.csv of predict.py'
+            f'{source}: not a list of images.',
+            problem,
+            expected,
+            'give the images.csv of predict.py',
         )
     return [int(row[0]) for row in rows[1:]]
 

@@ -81,6 +81,10 @@ def _kept(weights: dict[str, Tensor], drop: Sequence[str], src: Path) -> dict[st
                 'correct it',
             )
         weights = {name: value for name, value in weights.items() if name not in dropped}
+    if not weights:
+        raise InputError(
+            f'{src}: no weight is left to write.', f'--drop {" ".join(drop)}', 'one', 'drop fewer'
+        )
     return weights
 
 

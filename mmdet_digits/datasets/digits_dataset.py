@@ -163,7 +163,7 @@ class DigitsDataset(CocoDataset):
         if not kept:
             raise InputError(
                 f'{self.ann_file}: no image is left to load.',
-                summary,
+                summary.rpartition('\n')[2].strip(),
                 'at least one image that is not left out',
                 'give another annotation file, or change filter_cfg of the data set',
             )

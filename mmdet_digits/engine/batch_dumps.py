@@ -1,6 +1,7 @@
 """A training batch and the model that met it, in a file that holds no code."""
 
 import io
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,8 @@ def read_dump(path: Path | str) -> dict:
             raise TypeError(f'a {type(dump).__name__}')
         lacking = KEYS - dump.keys()
         found = f'a file without {", ".join(sorted(lacking))}' if lacking else ''
+    except pickle.UnpicklingError:
+        found = 'a file that is broken, or holds more than tensors, numbers and texts'
     except Exception as error:  # a broken file may raise anything
         found = str(error).partition('\n')[0]
     if found:

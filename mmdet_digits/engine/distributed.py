@@ -92,6 +92,11 @@ def check_launcher(launcher: str, environment: Mapping[str, str], num_gpus: int)
         )
 
 
+def lost_process(error: RuntimeError) -> bool:
+    """Whether an error is that another process of this run has ended, which has said why."""
+    return torch.distributed.is_initialized() and 'by peer' in str(error)
+
+
 def join_processes(cfg: Config) -> None:
     """Join the processes of a run without GPUs; with GPUs, MMEngine does it.
 

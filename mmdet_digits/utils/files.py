@@ -113,16 +113,17 @@ def check_outputs(
                 f'{path}: cannot be written.', 'a folder', 'the name of a file', 'name a file in it'
             )
     for path in {path.parent for path in paths} | set(folders):
-        _check_writable(path)
+        check_writable(path)
 
 
 def _size(path: Path) -> str:
     return f'a file of {path.stat().st_size:,} bytes' if path.exists() else 'a link to nothing'
 
 
-def _check_writable(folder: Path) -> None:
+def check_writable(folder: Path | str) -> None:
     """Raise InputError if a folder, which need not exist yet, cannot be written to."""
-    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    path = Path(folder)
+    nearest = next(path for path in (path, *path.absolute().parents) if path.exists())
     if not nearest.is_dir():
         found, fix = f'{nearest} is a file', 'name another folder, or move that file away'
     elif not os.access(nearest, os.W_OK | os.X_OK):

@@ -23,6 +23,7 @@ from mmdet_digits.utils.config_checks import (
 )
 from mmdet_digits.utils.config_data import annotated_datasets, coco_splits, read_splits, split_of
 from mmdet_digits.utils.config_keys import READ_KEYS, check_keys
+from mmdet_digits.utils.config_values import check_values
 from mmdet_digits.utils.disk_space import check_disk
 from mmdet_digits.utils.metric_keys import check_monitored_keys
 from mmdet_digits.utils.starting_weights import check_weights
@@ -38,13 +39,22 @@ def preflight(cfg: Mapping, names: Sequence[str]) -> list[Check]:
     splits, odd_files = read_splits(coco_splits(cfg, names))
     checks = check_config(cfg, splits, training='train' in names)
     found = odd_files + attempt('Data', check_dataset, splits, broken=Status.WARN)
-    return checks + [with_file(check, splits) for check in found]
+    return checks + [for_run(check, cfg, splits) for check in found]
 
 
-def with_file(check: Check, splits: Mapping[str, Split]) -> Check:
-    """A check of one split, named after its annotation file instead of the split."""
+def for_run(check: Check, cfg: Mapping, splits: Mapping[str, Split]) -> Check:
+    """A check of the data as a run tells it.
+
+    It is named after the annotation file instead of the split. Where the data set skips what is
+    broken, a failure is a warning: the data set itself counts, and stops at too many.
+    """
     name, colon, rest = check.name.partition(': ')
-    return replace(check, name=f'{splits[name].ann_file}{colon}{rest}') if name in splits else check
+    if name not in splits:
+        return check
+    loader = cfg[f'{name.partition(" ")[0]}_dataloader']
+    skips = any(dataset.get('on_broken') == 'skip' for dataset in annotated_datasets(loader))
+    status = Status.WARN if skips and check.status is Status.FAIL else check.status
+    return replace(check, name=f'{splits[name].ann_file}{colon}{rest}', status=status)
 
 
 def check_config(
@@ -62,6 +72,7 @@ def check_config(
     processes = int(os.environ.get('WORLD_SIZE', 1))
     planned: list[tuple] = [
         ('Keys', check_keys, cfg),
+        ('Values', check_values, cfg),
         ('Classes', check_classes, cfg, splits),
         ('Image scale', check_scales, cfg),
     ]

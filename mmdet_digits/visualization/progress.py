@@ -21,7 +21,7 @@ class RateColumn(ProgressColumn):
 
 
 def image_progress(console: Console) -> Progress:
-    """A progress bar of images on a console."""
+    """A progress bar of images on a console; nothing where that is no terminal."""
     return Progress(
         TextColumn('{task.description:8}'),
         BarColumn(),
@@ -29,4 +29,5 @@ def image_progress(console: Console) -> Progress:
         RateColumn(),
         TimeRemainingColumn(),
         console=console,
+        disable=not console.is_terminal,
     )

@@ -24,13 +24,15 @@ def loss_table(recorded: Mapping[str, float], replayed: Mapping[str, float]) -> 
 
 
 def module_table(runs: Sequence) -> Table:
-    """Lay calls of modules out in their order.
+    """Lay calls of modules out in their order: whether outputs, inputs and weights are finite.
 
     Args:
         runs: of :class:`mmdet_digits.engine.replay.ModuleRun`.
     """
-    table = Table('module', 'class', 'output', 'finite output', 'inputs', 'weights')
+    table = Table()
+    for column in ('module', 'class', 'output', 'finite', 'inputs', 'weights'):
+        table.add_column(column, no_wrap=True)
     for run in runs:
         flags = (YES_NO[flag] for flag in (run.finite, run.finite_inputs, run.finite_weights))
-        table.add_row(run.name, run.kind, ' x '.join(map(str, run.shape)), *flags)
+        table.add_row(run.name, run.kind, 'x'.join(map(str, run.shape)), *flags)
     return table

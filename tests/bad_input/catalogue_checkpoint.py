@@ -6,8 +6,8 @@ import torch
 from case import case, cut, make_folder, remove, write
 from sound import PREDICT, TEST, TRAIN, WEIGHTS
 
-WEIGHTS_FILE = 'weights.pth'
-RESUME = f'{TRAIN} --resume {WEIGHTS_FILE}'
+FILE, OTHER, OUT = 'weights.pth', 'torchvision.pth', 'converted.pth'
+RESUME = f'{TRAIN} --resume {FILE}'
 
 
 class Hostile:
@@ -21,8 +21,8 @@ def resaved(change):
     """Change the content of the checkpoint."""
 
     def breaks(folder):
-        checkpoint = torch.load(folder / WEIGHTS_FILE, weights_only=False)
-        torch.save(change(checkpoint) or checkpoint, folder / WEIGHTS_FILE)
+        checkpoint = torch.load(folder / FILE, weights_only=False)
+        torch.save(change(checkpoint) or checkpoint, folder / FILE)
 
     return breaks
 
@@ -37,7 +37,7 @@ def without_optimizer(checkpoint):
 
 def of_another_model(checkpoint):
     weights = checkpoint['state_dict']
-    checkpoint['state_dict'] = {f'module.{key}': value for key, value in weights.items()}
+    checkpoint['state_dict'] = {f'body.{key}': value for key, value in weights.items()}
 
 
 def with_other_shapes(checkpoint):
@@ -53,31 +53,39 @@ def hostile(checkpoint):
     checkpoint['meta']['more'] = Hostile()
 
 
-CASES = []
-for name, command in (('test', TEST), ('predict', PREDICT), ('resume', RESUME)):
-    CASES += [
-        case(f'{name}: no checkpoint', remove(WEIGHTS_FILE), command, WEIGHTS_FILE),
-        case(f'{name}: a folder', make_folder(WEIGHTS_FILE), command, WEIGHTS_FILE),
-        case(f'{name}: an empty file', write(WEIGHTS_FILE), command, WEIGHTS_FILE),
-        case(f'{name}: a file cut off', cut(WEIGHTS_FILE), command, WEIGHTS_FILE),
-        case(f'{name}: a text file', write(WEIGHTS_FILE, 'weights'), command, WEIGHTS_FILE),
-        case(f'{name}: a list', resaved(lambda _: [1, 2]), command, WEIGHTS_FILE),
-        case(f'{name}: no weights', resaved(lambda _: {'meta': {}}), command, WEIGHTS_FILE),
-        case(f'{name}: other names', resaved(of_another_model), command, WEIGHTS_FILE),
-        case(f'{name}: other shapes', resaved(with_other_shapes), command, WEIGHTS_FILE, 'fc_cls'),
-        case(f'{name}: other classes', resaved(with_classes), command, WEIGHTS_FILE, 'cat, dog'),
-        case(f'{name}: weights of NaN', resaved(with_nan), command, WEIGHTS_FILE, 'fc_cls'),
-        case(f'{name}: code in it', resaved(hostile), command, WEIGHTS_FILE, '--trust-checkpoint'),
-        case(f'{name}: a pickle of code', write(WEIGHTS_FILE, pickle.dumps(Hostile())), command, WEIGHTS_FILE),
-    ]
+DAMAGED = [
+    ('no checkpoint', remove(FILE)),
+    ('a folder', make_folder(FILE)),
+    ('an empty file', write(FILE)),
+    ('a file cut off', cut(FILE)),
+    ('a text file', write(FILE, 'weights')),
+    ('a list', resaved(lambda _: [1, 2])),
+    ('no weights', resaved(lambda _: {'meta': {}})),
+    ('other names', resaved(of_another_model)),
+    ('other shapes', resaved(with_other_shapes), 'fc_cls'),
+    ('other classes', resaved(with_classes), 'cat, dog'),
+    ('weights of NaN', resaved(with_nan), 'fc_cls'),
+    ('code in it', resaved(hostile), '--trust-checkpoint'),
+    ('a pickle of code', write(FILE, pickle.dumps(Hostile())), '--trust-checkpoint'),
+]
+CASES = [
+    case(f'{name}: {what}', breaks, command, FILE, *says, leaves=leaves)
+    for name, command, leaves in (
+        ('test', TEST, 'runs'),
+        ('predict', PREDICT, None),
+        ('resume', RESUME, 'runs'),
+    )
+    for what, breaks, *says in DAMAGED
+]
 CASES += [
-    case('resume: no optimizer', resaved(without_optimizer), RESUME, WEIGHTS_FILE, 'optimizer'),
-    case('convert: no file', remove('torchvision.pth'), WEIGHTS, 'torchvision.pth'),
-    case('convert: cut off', cut('torchvision.pth'), WEIGHTS, 'torchvision.pth'),
-    case('convert: code', write('torchvision.pth', pickle.dumps(Hostile())), WEIGHTS, 'torchvision.pth'),
-    case("convert: mmdet's weights", None, WEIGHTS.replace('torchvision.pth', WEIGHTS_FILE), WEIGHTS_FILE),
-    case('convert: another architecture', None, WEIGHTS.replace('_v2', ''), 'torchvision.pth', '_v2'),
-    case('convert: other classes', None, f'{WEIGHTS} --num-classes 3', 'torchvision.pth', '--num-classes 10'),
-    case('convert: output exists', write('converted.pth'), WEIGHTS, 'converted.pth', '--overwrite'),
-    case('convert: output is a folder', make_folder('converted.pth'), f'{WEIGHTS} --overwrite', 'converted.pth'),
+    case('resume: no optimizer', resaved(without_optimizer), RESUME, FILE, 'optimizer'),
+    case('convert: no file', remove(OTHER), WEIGHTS, OTHER),
+    case('convert: cut off', cut(OTHER), WEIGHTS, OTHER),
+    case('convert: code', write(OTHER, pickle.dumps(Hostile())), WEIGHTS, OTHER),
+    case("convert: mmdet's weights", None, WEIGHTS.replace(OTHER, FILE), FILE),
+    case('convert: another architecture', None, WEIGHTS.replace('_v2', ''), OTHER, '_v2'),
+    case('convert: other classes', None, f'{WEIGHTS} --num-classes 3', OTHER, '--num-classes 10'),
+    case('convert: -1 classes', None, f'{WEIGHTS} --num-classes -1', '--num-classes', '-1'),
+    case('convert: output exists', write(OUT), WEIGHTS, OUT, '--overwrite'),
+    case('convert: output is a folder', make_folder(OUT), f'{WEIGHTS} --overwrite', OUT),
 ]

@@ -61,14 +61,16 @@ CASES = [
     case('an empty train.json', write(COCO), TRAIN, COCO, 'line 1, column 1'),
     case('a train.json cut off', cut(COCO), TRAIN, COCO, 'line 1, column'),
     case('a comma too many', replace_text(COCO, '}]', '},]'), TRAIN, COCO, 'line 1, column'),
-    case('a train.json in UTF-16', write(COCO, '{}'.encode('utf-16')), TRAIN, COCO, 'UTF-8'),
+    case('a train.json in UTF-16', write(COCO, '{}'.encode('utf-16')), TRAIN, COCO),
     case('a list instead of an object', write(COCO, '[]'), TRAIN, COCO, 'images'),
     case('no annotations', drop(COCO, 'annotations'), TRAIN, COCO, 'annotations'),
     case('images is no list', edit(COCO, lambda c: c.update(images={})), TRAIN, COCO, 'images'),
     # images
     case('not one image', empty(COCO, 'images'), TRAIN, COCO),
     case('an image without id', drop(COCO, 'images', 0, 'id'), TRAIN, COCO, 'id'),
-    case('an image without file name', drop(COCO, 'images', 0, 'file_name'), TRAIN, COCO, 'file_name'),
+    case(
+        'an image without file name', drop(COCO, 'images', 0, 'file_name'), TRAIN, COCO, 'file_name'
+    ),
     case('an image without width', drop(COCO, 'images', 0, 'width'), TRAIN, COCO, 'width'),
     case('an image id twice', twice(COCO, 'images'), TRAIN, COCO, '1'),
     case('an image of width 0', image(COCO, width=0), TRAIN, COCO, 'width'),
@@ -76,7 +78,7 @@ CASES = [
     case('an image that is not there', image(COCO, file_name='9.png'), TRAIN, '9.png'),
     case('a file name of None', image(COCO, file_name=None), TRAIN, COCO, 'file_name'),
     # boxes
-    case('not one box', empty(COCO, 'annotations'), TRAIN, COCO),
+    case('not one box', empty(COCO, 'annotations'), TRAIN, COCO, 'left out: 4', leaves='runs'),
     case('a box of no image', box(COCO, image_id=99), TRAIN, COCO, '99'),
     case('a box of no category', box(COCO, category_id=99), TRAIN, COCO, '99'),
     case('a box without bbox', drop(COCO, 'annotations', 0, 'bbox'), TRAIN, COCO, 'bbox'),
@@ -85,12 +87,13 @@ CASES = [
     case('a box of NaN', box(COCO, bbox=[1, 2, float('nan'), 4]), TRAIN, COCO, 'nan'),
     case('a box of negative width', box(COCO, bbox=[9, 2, -3, 4]), TRAIN, COCO, '-3'),
     case('a box outside its image', box(COCO, bbox=[900, 2, 3, 4]), TRAIN, COCO, '900'),
-    case('corners instead of sizes', box(COCO, bbox=[9, 9, 900, 900]), TRAIN, COCO, '900'),
     case('an annotation id twice', twice(COCO, 'annotations'), TRAIN, COCO, 'id'),
     # categories
     case('a category named nine', category(COCO, name='nine'), TRAIN, COCO, 'nine', 'rename'),
-    case('a category named twice', category(COCO, name='8'), TRAIN, COCO, 'repeated: 8'),
-    case('nine categories', drop(COCO, 'categories', 9), TRAIN, COCO, 'missing: 9'),
+    case('a category named twice', category(COCO, name='8'), TRAIN, COCO, '9=8, 10=8'),
+    case(
+        'nine categories', drop(COCO, 'categories', 9), TRAIN, COCO, '0, 1, 2, 3, 4, 5, 6, 7, 8, 9'
+    ),
     case('a category id twice', category(COCO, id=1), TRAIN, COCO, 'id'),
     case('a category without id', drop(COCO, 'categories', 9, 'id'), TRAIN, COCO, 'id'),
     case('another category in valid.json', category(VALID, name='nine'), TRAIN, VALID, 'nine'),
@@ -100,16 +103,36 @@ CASES = [
     case('evaluate: a list', write(VALID, '[]'), EVALUATE, VALID, 'a list'),
     case('evaluate: not one box', empty(VALID, 'annotations'), EVALUATE, VALID, 'empty'),
     case('evaluate: an image id twice', twice(VALID, 'images'), EVALUATE, VALID, 'second time'),
-    case('evaluate: an image of None', edit(VALID, lambda c: c['images'].append(None)), EVALUATE, VALID, 'None'),
+    case(
+        'evaluate: an image of None',
+        edit(VALID, lambda c: c['images'].append(None)),
+        EVALUATE,
+        VALID,
+        'None',
+    ),
     case('evaluate: a width in words', image(VALID, width='wide'), EVALUATE, VALID, 'wide'),
     case('evaluate: an area in words', box(VALID, area='large'), EVALUATE, VALID, 'large'),
     case('evaluate: a box of no image', box(VALID, image_id=99), EVALUATE, VALID, '99'),
     case('evaluate: a box of a list', box(VALID, image_id=[1]), EVALUATE, VALID, '[1]'),
     case('evaluate: a box of words', box(VALID, bbox=list('abcd')), EVALUATE, VALID, 'bbox'),
-    case('evaluate: a box of NaN', box(VALID, bbox=[1, 2, float('nan'), 4]), EVALUATE, VALID, 'nan'),
-    case('evaluate: an annotation of text', edit(VALID, lambda c: c['annotations'].append('x')), EVALUATE, VALID, 'x'),
+    case(
+        'evaluate: a box of NaN', box(VALID, bbox=[1, 2, float('nan'), 4]), EVALUATE, VALID, 'nan'
+    ),
+    case(
+        'evaluate: an annotation of text',
+        edit(VALID, lambda c: c['annotations'].append('x')),
+        EVALUATE,
+        VALID,
+        'x',
+    ),
     case('evaluate: a category id twice', category(VALID, id=1), EVALUATE, VALID, 'id 1'),
-    case('evaluate: a category of None', edit(VALID, lambda c: c['categories'].append(None)), EVALUATE, VALID, 'None'),
+    case(
+        'evaluate: a category of None',
+        edit(VALID, lambda c: c['categories'].append(None)),
+        EVALUATE,
+        VALID,
+        'None',
+    ),
     case('assemble: no images', drop(VALID, 'images'), ASSEMBLE, VALID, 'lacks images'),
     case('assemble: an image id of text', image(VALID, id='1'), ASSEMBLE, VALID, 'whole number'),
     # linking

@@ -58,11 +58,18 @@ CASES = [
     case('mchar: label 10', mchar(label=[10]), MCHAR, '1.png', '10'),
     case('mchar: one value less', mchar(top=[]), MCHAR, '1.png', 'top'),
     case('output exists', write('converted.json'), SVHN, 'converted.json', '--overwrite'),
-    case('output is a folder', make_folder('converted.json'), f'{SVHN} --overwrite', 'converted.json'),
+    case(
+        'output is a folder', make_folder('converted.json'), f'{SVHN} --overwrite', 'converted.json'
+    ),
     case('a fraction of 1.5', None, f'{SVHN} --split 1.5', '1.5'),
     case('half an image', None, f'{SVHN} --split 0.1', '0.1'),
     case('a split in words', None, f'{SVHN} --split half', 'half'),
-    case('a split into one file', None, f'{SVHN} --split 1 --valid-out converted.json', 'converted.json'),
+    case(
+        'a split into one file',
+        None,
+        f'{SVHN} --split 1 --valid-out converted.json',
+        'converted.json',
+    ),
     case('--valid-out alone', None, f'{SVHN} --valid-out valid.json', '--split'),
     case('a negative seed', None, f'{SVHN} --split 1 --seed -1', '-1'),
 ]

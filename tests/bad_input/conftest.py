@@ -17,8 +17,8 @@ def sound_folder(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def folder(sound_folder, tmp_path):
-    """A copy of the sound folder, to break and to run a command in."""
-    copy = tmp_path / 'folder'
+    """A copy of the sound folder, to break and to run a command in; its name is a hard one."""
+    copy = tmp_path / "straße 7's 数字"
     shutil.copytree(sound_folder, copy)
     yield copy
     shutil.rmtree(copy)

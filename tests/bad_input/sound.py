@@ -36,6 +36,10 @@ SVHN = 'dataset_converters/svhn2coco.py svhn/digitStruct.mat --images data/valid
 VOC = 'dataset_converters/voc2coco.py voc --images data/valid -o converted.json'
 YOLO = 'dataset_converters/yolo2coco.py data/valid yolo -o converted.json'
 MCHAR = 'dataset_converters/mchar2coco.py mchar.json --images data/valid -o converted.json'
+CHECK = 'check_data.py --data-root data'
+PLOT = 'analysis_tools/plot_run.py earlier -o curves.png'
+COMPARE = 'analysis_tools/compare_runs.py earlier --json compared.json'
+EXPORT = 'model_converters/checkpoint2safetensors.py weights.pth out.safetensors'
 WEIGHTS = f'model_converters/torchvision2mmdet.py torchvision.pth converted.pth --arch {ARCH}'
 
 COMMANDS = {
@@ -46,8 +50,8 @@ COMMANDS = {
 
 CONFIG = f"""_base_ = '{REPOSITORY}/configs/digits/frcnn_tiny.py'
 model = dict(
-    backbone=dict(base_channels=8, stem_channels=8),
-    neck=dict(in_channels=[16, 32, 64]),
+    backbone=dict(base_channels=16, stem_channels=16),
+    neck=dict(in_channels=[32, 64, 128]),
     roi_head=dict(bbox_head=dict(fc_out_channels=32)),
 )
 loader = dict(batch_size=2, num_workers=0, persistent_workers=False)
@@ -80,8 +84,8 @@ def _train(folder: Path) -> None:
     tool, *arguments = TRAIN.split()
     done = run_in_process(tool, arguments, folder)
     assert done.status == 0, done.stderr
-    (folder / 'runs' / 'epoch_1.pth').rename(folder / 'weights.pth')
-    shutil.rmtree(folder / 'runs')
+    (folder / 'runs').rename(folder / 'earlier')
+    (folder / 'earlier' / 'epoch_1.pth').rename(folder / 'weights.pth')
 
 
 def _write_predictions(folder: Path, boxes: list[dict]) -> None:

@@ -152,7 +152,9 @@ def test_everything_that_is_missing_is_named(tmp_path):
     source = make_source(tmp_path / 'hw2')
     (source / 'valid.json').unlink()
     (source / 'train.json').unlink()
-    with pytest.raises(FolderError, match=r'lacks train\.json, valid\.json\.\n  found:    test/, train/'):
+    with pytest.raises(
+        FolderError, match=r'lacks train\.json, valid\.json\.\n  found:    test/, train/'
+    ):
         link_dataset(source, tmp_path / 'out')
     with pytest.raises(InputError, match='is no folder'):
         link_dataset(tmp_path / 'nowhere', tmp_path / 'out')
@@ -161,7 +163,9 @@ def test_everything_that_is_missing_is_named(tmp_path):
 
 def test_a_source_with_only_train_is_told_the_option(tmp_path):
     source = make_source(tmp_path / 'svhn', ('train',))
-    with pytest.raises(FolderError, match=r'lacks valid/, valid\.json(?s:.*)fix: add --valid 0\.1 to'):
+    with pytest.raises(
+        FolderError, match=r'lacks valid/, valid\.json(?s:.*)fix: add --valid 0\.1 to'
+    ):
         link_dataset(source, tmp_path / 'out')
 
 
@@ -178,7 +182,9 @@ def test_nothing_is_overwritten(tmp_path):
     out = tmp_path / 'out'
     out.mkdir()
     (out / 'train.json').write_text('mine')
-    with pytest.raises(FolderError, match=r'is in use; nothing was changed\.\n  found:    train\.json'):
+    with pytest.raises(
+        FolderError, match=r'is in use; nothing was changed\.\n  found:    train\.json'
+    ):
         link_dataset(source, out)
     assert (out / 'train.json').read_text() == 'mine'
     assert names(out) == ['train.json']
@@ -199,7 +205,10 @@ def test_nothing_is_overwritten(tmp_path):
         (lambda c: c['images'][2].update(id=1), r'id 1 for the second time'),
         (lambda c: c['images'][2].pop('id'), r'images\[2\]: no id'),
         (lambda c: c['annotations'][0].update(image_id=50), r'no such image_id \(50\)'),
-        (lambda c: c.pop('categories'), r'lacks categories\.\n  found:    info, images, annotations'),
+        (
+            lambda c: c.pop('categories'),
+            r'lacks categories\.\n  found:    info, images, annotations',
+        ),
     ],
 )
 def test_bad_annotation_files(tmp_path, change, message):

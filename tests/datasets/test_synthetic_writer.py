@@ -166,7 +166,7 @@ def test_bad_values_are_told(values):
 
 
 def test_unknown_look_is_told():
-    with pytest.raises(InputError, match='--look foggy(?s:.*)expected: street or clear'):
+    with pytest.raises(InputError, match=r'--look foggy(?s:.*)expected: street or clear'):
         DatasetSpec(look='foggy')
 
 

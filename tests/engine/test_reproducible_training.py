@@ -183,8 +183,5 @@ custom_hooks = [dict(type='DerivedRandomnessHook'), dict(type='MissedValidationH
     assert (tmp_path / 'killed/last_checkpoint').read_text().endswith('epoch_3.pth')
     assert start('killed', '--resume').wait() == 0
     assert start('straight').wait() == 0
-    ends = [
-        read_checkpoint(tmp_path / name / 'epoch_6.pth')
-        for name in ('killed', 'straight')
-    ]
+    ends = [read_checkpoint(tmp_path / name / 'epoch_6.pth') for name in ('killed', 'straight')]
     assert_same_end(*ends)

@@ -68,7 +68,9 @@ def test_coco_head_is_kept_where_the_classes_match():
 
 
 def test_another_head_is_an_error():
-    with pytest.raises(InputError, match=r'found:    12 outputs\n  expected: 11 (?s:.*) --num-classes 11'):
+    with pytest.raises(
+        InputError, match=r'found:    12 outputs\n  expected: 11 (?s:.*) --num-classes 11'
+    ):
         convert_state_dict(light_weights(V2, num_outputs=12), V2)
 
 
@@ -87,7 +89,9 @@ def test_names_of_old_files():
 
 @pytest.mark.parametrize('arch, other, key', [(V1, V2, '5.weight'), (V2, V1, 'fc6.weight')])
 def test_wrong_arch_is_told_by_a_key(arch, other, key):
-    with pytest.raises(InputError, match=f'weights of {other}, not of {arch}(?s:.*){key}(?s:.*)--arch'):
+    with pytest.raises(
+        InputError, match=f'weights of {other}, not of {arch}(?s:.*){key}(?s:.*)--arch'
+    ):
         convert_state_dict(light_weights(other), arch)
 
 

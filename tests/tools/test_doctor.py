@@ -67,7 +67,10 @@ def test_a_sound_setup_is_reported_whole(run_tool, digits_root, tmp_path):
         ('torch', 'raise ModuleNotFoundError("No module named \'torch\'")', 'No module named'),
         ('torch', 'import os, signal; os.kill(os.getpid(), signal.SIGSEGV)', 'SIGSEGV'),
         ('mmcv', 'print("hello"); raise OSError("libGL.so.1: cannot open")', 'OSError: libGL.so.1'),
-        ('mmdet', 'raise RuntimeError("not this mmcv")', 'RuntimeError: not this mmcv'),
+        pytest.param(
+            *('mmdet', 'raise RuntimeError("not this mmcv")', 'RuntimeError: not this mmcv'),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_broken_library_is_one_failure_and_the_rest_is_checked(

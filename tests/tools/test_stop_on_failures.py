@@ -83,16 +83,32 @@ def test_each_process_adds_a_batch(cfg, logged, monkeypatch):
     assert '0.001 at a batch of 16 (8 in 2 processes' in logged()
 
 
-def test_training_on_broken_data_stops_before_it_writes_anything(run_tool, digits_root, tmp_path):
+@pytest.fixture
+def broken_root(digits_root, tmp_path):
+    """A data set with a box of negative width and one of no image."""
     root = tmp_path / 'data'
     shutil.copytree(digits_root, root)
     content = json.loads((root / 'train.json').read_text())
     content['annotations'][0]['bbox'][2] = -3
     content['annotations'][1]['image_id'] = 99999
     (root / 'train.json').write_text(json.dumps(content))
-    done = run_tool('train.py', CONFIG, '--data-root', root, cwd=tmp_path)
+    return root
+
+
+def test_a_data_set_that_skips_what_is_broken_is_let_through(cfg, broken_root, logged):
+    dataset = cfg.train_dataloader.dataset
+    dataset.data_root = str(broken_root)
+    with pytest.raises(InputError, match='boxes without size'):
+        stop_on_failures(cfg, ('train', 'val'), insist=False)
+    dataset.on_broken = 'skip'
+    stop_on_failures(cfg, ('train', 'val'), insist=False)
+    assert f'{broken_root / "train.json"}: boxes without size' in logged()
+
+
+def test_training_on_broken_data_stops_before_it_writes_anything(run_tool, broken_root, tmp_path):
+    done = run_tool('train.py', CONFIG, '--data-root', broken_root, cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.startswith(f'error: {root / "train.json"}: ')
+    assert done.stderr.startswith(f'error: {broken_root / "train.json"}: ')
     assert 'Traceback' not in done.stderr
     assert 'boxes without size' in done.stderr and 'annotations without image' in done.stderr
     assert not (tmp_path / 'work_dirs').exists()

@@ -117,8 +117,9 @@ def test_wrong_category_name_ends_with_both_lists(train, digits_root, tmp_path):
     done = train(cwd=tmp_path, root=root)
     assert done.returncode == 1
     assert 'Traceback' not in done.stderr
-    assert 'found:    0, 1, 2, 3, 4, 5, 6, 7, 8, nine' in done.stderr
-    assert 'expected: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9' in done.stderr
+    assert f'{root / "train.json"}: category names' in done.stderr
+    assert '9=8, 10=nine' in done.stderr
+    assert 'expected: the names 0, 1, 2, 3, 4, 5, 6, 7, 8, 9' in done.stderr
 
 
 def test_truncated_image_in_a_data_worker_ends_with_its_path(train, digits_root, tmp_path):

@@ -54,12 +54,6 @@ def test_no_boxes():
 
 
 @pytest.fixture
-def cfg(digits_root, monkeypatch):
-    monkeypatch.setenv('DIGITS_DATA_ROOT', str(digits_root))
-    return Config.fromfile(REPOSITORY / 'configs/digits/frcnn_tiny.py')
-
-
-@pytest.fixture
 def coco(digits_root):
     return json.loads((digits_root / 'train.json').read_text())
 
@@ -125,7 +119,7 @@ def test_entries_that_are_no_boxes_are_left_out():
 @pytest.mark.parametrize(
     ('scale', 'percent'), [((320, 160), 96.5), ((1333, 800), 98.1), ((192, 96), 88)]
 )
-def test_share_of_svhn_that_the_plain_recipe_reaches(cfg, monkeypatch, scale, percent):
+def test_share_of_svhn_that_the_plain_recipe_reaches(monkeypatch, scale, percent):
     monkeypatch.setattr(anchor_reach, 'MAX_IMAGES', 10**6)
     cfg = Config.fromfile(REPOSITORY / 'configs/digits/frcnn_fp32.py')
     cfg.train_dataloader.dataset.pipeline[2].scale = scale

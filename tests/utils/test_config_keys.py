@@ -27,12 +27,6 @@ MMDETS = [
 ]
 
 
-@pytest.fixture
-def cfg(digits_root, monkeypatch):
-    monkeypatch.setenv('DIGITS_DATA_ROOT', str(digits_root))
-    return Config.fromfile(OURS[0].with_name('frcnn_tiny.py'))
-
-
 @pytest.mark.parametrize('path', OURS + MMDETS, ids=lambda path: path.stem)
 def test_no_alarm_for_configs_that_are_right(path):
     (check,) = check_keys(Config.fromfile(path).to_dict())

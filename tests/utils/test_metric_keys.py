@@ -9,12 +9,6 @@ from mmdet_digits.utils.metric_keys import check_monitored_keys, made_keys, moni
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / 'configs/digits').glob('*.py'))
 
 
-@pytest.fixture
-def cfg(digits_root, monkeypatch):
-    monkeypatch.setenv('DIGITS_DATA_ROOT', str(digits_root))
-    return Config.fromfile(CONFIGS[0].with_name('frcnn_tiny.py'))
-
-
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
 def test_every_config_waits_for_a_key_that_it_makes(path):
     assert [check.status for check in check_monitored_keys(Config.fromfile(path))] == [Status.OK]

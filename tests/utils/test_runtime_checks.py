@@ -1,15 +1,10 @@
-from pathlib import Path
-
 import pytest
 import torch
-from mmengine.config import Config
 
 from mmdet_digits.utils import runtime_checks
 from mmdet_digits.utils.amp_check import check_amp, score_difference
 from mmdet_digits.utils.checks import Status
 from mmdet_digits.utils.runtime_checks import compare, describe_device
-
-TINY = Path(__file__).resolve().parents[2] / 'configs/digits/frcnn_tiny.py'
 
 
 @pytest.mark.parametrize(
@@ -44,12 +39,6 @@ def test_device(cuda, gpus, driver, said, status, shown):
     check = describe_device(cuda, gpus, driver, said, threads=4)
     assert check.status is status
     assert shown in check.found
-
-
-@pytest.fixture
-def cfg(digits_root, monkeypatch):
-    monkeypatch.setenv('DIGITS_DATA_ROOT', str(digits_root))
-    return Config.fromfile(TINY)
 
 
 def test_precisions_agree(cfg):

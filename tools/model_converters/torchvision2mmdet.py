@@ -31,9 +31,7 @@ def main() -> int:
     """Convert, and say what was written."""
     args = parse_args()
     try:
-        checkpoint = convert_file(
-            args.src, args.dst, args.arch, args.num_classes, args.overwrite
-        )
+        checkpoint = convert_file(args.src, args.dst, args.arch, args.num_classes, args.overwrite)
     except InputError as error:
         if args.debug:
             raise

@@ -36,7 +36,8 @@ train_dataloader = dict(
         ann_file='train.json',
         data_prefix=dict(img='train/'),
         filter_cfg=dict(filter_empty_gt=True, min_size=0),  # mmdet's 32 px drops 22 % of SVHN
-        on_broken='stop',  # or 'skip': up to max_broken_share (0.01) of the images, each logged
+        on_broken='stop',  # or 'skip': each broken image is logged once, and the next stands in
+        max_broken_share=0.01,
         pipeline=train_pipeline,
     ),
 )

@@ -37,6 +37,7 @@ def boxes_without_size(table: CocoTable) -> Check:
         (table.bboxes[:, 2:] <= 0).any(axis=1),
         'width and height above 0 in [x, y, w, h]; these boxes are not loaded',
         'correct or remove them (are they corners, [x1, y1, x2, y2]?)',
+        repair='removes them',
     )
 
 
@@ -49,6 +50,7 @@ def boxes_under_one_pixel(table: CocoTable) -> Check:
         (sides > 0).all(axis=1) & (sides < 1).any(axis=1),
         'at least 1 px wide and high; these boxes are not loaded',
         'correct or remove them (are they fractions of the image?)',
+        repair='removes them',
     )
 
 
@@ -60,6 +62,7 @@ def boxes_outside(table: CocoTable) -> Check:
         _measurable(table) & _outside(table),
         'boxes inside 0, 0, width, height; these boxes are not loaded',
         'correct them, or width and height of the image',
+        repair='removes them',
     )
 
 
@@ -73,8 +76,9 @@ def boxes_partly_outside(table: CocoTable) -> Check:
         table,
         _measurable(table) & over & ~_outside(table),
         'boxes inside 0, 0, width, height; the part outside is cut off in training',
-        'cut them at the edge (repair does), or accept it',
+        'cut them at the edge, or accept it',
         Status.WARN,
+        repair='cuts them',
     )
 
 
@@ -97,6 +101,7 @@ def areas(table: CocoTable) -> Check:
         'those below 0; other tools do not load a box of area 0',
         'write w x h of bbox into area',
         Status.FAIL if gone[rows].any() else Status.WARN,
+        repair='does so',
     )
 
 
@@ -184,6 +189,7 @@ def _report(
     expected: str,
     fix: str,
     status: Status = Status.FAIL,
+    repair: str = '',
 ) -> Check:
     """The check of the boxes in ``rows``, a mask, each shown with its bbox and its image's size."""
     rows = np.flatnonzero(rows)
@@ -193,4 +199,4 @@ def _report(
             table.annotations(rows), table.bboxes[rows], table.ann_sizes[rows], strict=True
         )
     ]
-    return report(name, cases, expected, fix, status)
+    return report(name, cases, expected, fix, status, repair=repair)

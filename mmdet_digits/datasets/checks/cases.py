@@ -4,6 +4,9 @@ import reprlib
 
 from mmdet_digits.utils.checks import Check, Status, first_ten
 
+#: The command that writes a repaired copy.
+REPAIR = 'tools/check_data.py --fix OUT'
+
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 80
 
@@ -15,6 +18,7 @@ def report(
     fix: str,
     status: Status = Status.FAIL,
     among: str = '',
+    repair: str = '',
 ) -> Check:
     """A check that is fine where there is no case, and otherwise shows the first ten.
 
@@ -25,9 +29,12 @@ def report(
         fix: how to put it right.
         status: how bad a case is.
         among: what was looked through, e.g. ``'621 images'``, where that needs saying.
+        repair: what the repair does about it, e.g. ``'drops them'``.
     """
     if not cases:
         return Check(name, Status.OK, f'none of {among}' if among else 'none')
+    if repair:
+        fix = f'{fix}; {REPAIR} {repair}'
     return Check(name, status, first_ten(cases), expected, fix)
 
 

@@ -38,6 +38,7 @@ def duplicate_boxes(table: CocoTable, rows: np.ndarray) -> Check:
         table.annotations(rows),
         'each digit once; twice, it is read as two digits',
         'remove the repeated annotations',
+        repair='does so',
     )
 
 

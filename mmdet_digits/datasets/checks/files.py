@@ -128,6 +128,7 @@ def leaving_names(table: CocoTable, match: FileMatch) -> Check:
         table.images(np.array(match.leaving, dtype=int)),
         'names relative to the image folder',
         'put the files into the folder and write their names only',
+        repair='removes the entries',
     )
 
 
@@ -138,6 +139,7 @@ def missing_files(table: CocoTable, match: FileMatch, image_dir: Path) -> Check:
         table.images(np.array(match.missing, dtype=int)),
         f'each of them in {image_dir}',
         'put the files there, or remove the entries',
+        repair='removes them',
     )
 
 
@@ -153,6 +155,7 @@ def other_cases(table: CocoTable, match: FileMatch) -> Check:
         cases,
         'the name as it stands in the folder; Linux finds no other',
         'rename the files, or correct the entries',
+        repair='corrects them',
     )
 
 

@@ -33,6 +33,7 @@ def duplicate_image_ids(table: CocoTable) -> Check:
         table.images(_grouped(table.image_ids)),
         'every id once',
         'give each image an id of its own; whose the boxes are only you can tell',
+        repair='drops all of them with their boxes',
     )
 
 
@@ -43,6 +44,7 @@ def duplicate_annotation_ids(table: CocoTable) -> Check:
         table.annotations(_grouped(table.ann_ids)),
         'every id once',
         'number the annotations anew',
+        repair='does so',
     )
 
 
@@ -60,6 +62,7 @@ def annotation_id_zero(table: CocoTable) -> Check:
         'ids from 1: COCO evaluation counts a box matched with id 0 as a false alarm',
         'number the annotations from 1',
         Status.WARN,
+        repair='gives them another id',
     )
 
 
@@ -73,6 +76,7 @@ def duplicate_file_names(table: CocoTable) -> Check:
         table.images(rows),
         'one entry per file',
         'put the boxes of one file under one id, and remove its other entries',
+        repair='does so',
     )
 
 
@@ -83,6 +87,7 @@ def annotations_without_image(table: CocoTable) -> Check:
         table.annotations(table.image_rows < 0),
         'an image_id that is among the images; these boxes are not loaded',
         'add the images, or remove the annotations',
+        repair='removes them',
     )
 
 
@@ -101,6 +106,7 @@ def annotations_without_category(table: CocoTable) -> Check:
         f'a category_id among those listed ({shown(listed)[1:-1] or "none"}); '
         'these boxes are not loaded',
         'correct category_id, or add the category',
+        repair='removes them',
     )
 
 

@@ -40,6 +40,7 @@ def unreadable_images(table: CocoTable, facts: Mapping[int, ImageFacts]) -> Chec
         'complete PNG or JPEG files',
         'copy the files again, or remove their entries',
         among=f'{len(facts):,} images',
+        repair='removes them',
     )
 
 
@@ -58,6 +59,7 @@ def image_sizes(table: CocoTable, facts: Mapping[int, ImageFacts]) -> Check:
         _cases(table, cases),
         'width and height of the file',
         'restore the original images, or correct width, height and the boxes',
+        repair='corrects the size where the boxes fit the file',
     )
 
 
@@ -87,8 +89,9 @@ def pixel_formats(table: CocoTable, facts: Mapping[int, ImageFacts]) -> Check:
         _cases(table, {row: oddity for row, oddity in found.items() if oddity}),
         '8-bit RGB or grey. Training takes the upper 8 of 16 bits, ignores alpha, and turns '
         'palettes and CMYK into RGB',
-        'look at them as training does; write them as 8-bit RGB if they look wrong',
+        'look at them as training does',
         Status.WARN,
+        repair='writes copies in 8-bit RGB',
     )
 
 
@@ -107,8 +110,9 @@ def turned_images(table: CocoTable, facts: Mapping[int, ImageFacts]) -> Check:
         'images turned by an EXIF tag',
         _cases(table, {row: fact.format for row, fact in facts.items() if fact.turned}),
         'no tag: training turns PNG and JPEG as it says, labelling tools may not have done so',
-        'check that the boxes fit the turned image; repair writes it without the tag',
+        'check that the boxes fit the turned image',
         Status.WARN,
+        repair='writes copies without the tag',
     )
 
 

@@ -49,7 +49,6 @@ class Inspection:
     Args:
         split: where it is.
         checks: every check that was made.
-        coco: what is in its annotation file; None where that cannot be read.
         table: what is sound in it; None where it is no COCO file.
         match: how its file names meet the files of the folder.
         facts: what each image file is, by the row of its entry in ``table``.
@@ -57,7 +56,6 @@ class Inspection:
 
     split: Split
     checks: list[Check]
-    coco: Any = None
     table: CocoTable | None = None
     match: FileMatch = field(default_factory=FileMatch)
     facts: dict[int, ImageFacts] = field(default_factory=dict)
@@ -143,13 +141,13 @@ def inspect_split(
     table, found = check_annotations(coco)
     checks += found
     if table is None:
-        return Inspection(split, checks, coco)
+        return Inspection(split, checks)
     match, found = check_files(table, split.image_dir)
     paths = [f'{split.image_dir}/{name}' for name in match.files.values()]
     images = read_images(paths, decode, workers, advance)
     facts = dict(zip(match.files, images, strict=True))
     checks += found + check_image_files(table, facts)
-    return Inspection(split, checks, coco, table, match, facts)
+    return Inspection(split, checks, table, match, facts)
 
 
 def check_annotations(coco: Any) -> tuple[CocoTable | None, list[Check]]:
@@ -201,4 +199,5 @@ def _shared_images(inspections: Mapping[str, Inspection], first: str, second: st
         'images of its own in each split; a shared one makes the score look better than it is',
         f'remove them from {first}',
         Status.FAIL if learnt else Status.WARN,
+        repair='does so' if first == 'train' else '',
     )

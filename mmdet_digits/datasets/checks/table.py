@@ -19,7 +19,7 @@ EXPECTED = {
     '[x, y, w, h]; area: a number; iscrowd: 0 or 1',
     'categories': 'id: a whole number; name: text',
 }
-FIX = 'correct these entries, or convert the data again; repair drops those it cannot correct'
+FIX = 'correct these entries, or convert the data again'
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +125,8 @@ class _Entries:
 
     def check(self) -> Check:
         cases = [text for _, text in sorted(self.problems, key=lambda problem: problem[0])]
-        return report(f'fields of {self.name}', cases, EXPECTED[self.name], FIX)
+        repair = 'reads numbers from text, and drops the rest'
+        return report(f'fields of {self.name}', cases, EXPECTED[self.name], FIX, repair=repair)
 
 
 def read_table(coco: Any) -> tuple[CocoTable | None, list[Check]]:

@@ -69,7 +69,7 @@ class YoloFolder:
         alone = sorted((path for path in texts if path.stem not in set(stems)), key=natural_order)
         if alone:
             raise InputError(
-                f'{self.labels}: {len(alone)} of {len(texts)} text files have no image in {images}.',
+                f'{self.labels}: {len(alone)} of {len(texts)} texts have no image in {images}.',
                 f'the first is {alone[0].name}',
                 'a text file per image, under its name',
                 'give the two folders of the same split, or move these files away',

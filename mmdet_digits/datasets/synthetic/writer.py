@@ -164,9 +164,7 @@ def prepare_folder(out: Path, spec: DatasetSpec, overwrite: bool) -> bool:
         FolderError: It may not.
     """
     if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise FolderError(
-            f'{out}: scenes cannot be written there.', describe(out), 'a folder', FIX
-        )
+        raise FolderError(f'{out}: scenes cannot be written there.', describe(out), 'a folder', FIX)
     if not out.exists() or not any(out.iterdir()):
         out.mkdir(parents=True, exist_ok=True)
         return True
