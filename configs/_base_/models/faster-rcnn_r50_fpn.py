@@ -8,5 +8,5 @@ model = dict(
     roi_head=dict(
         bbox_roi_extractor=dict(type='Float32RoIExtractor', roi_layer=dict(use_torchvision=True)),
         bbox_head=dict(num_classes=num_classes),
-    )
+    ),
 )

@@ -117,9 +117,7 @@ def test_folders_that_do_not_belong_together(folders, tmp_path):
     write(labels, '', name='classes.txt')
     YoloFolder(images, labels)
     write(labels, '', name='7.txt')
-    with pytest.raises(
-        InputError, match=r'1 of 2 text files have no image (?s:.*) first is 7\.txt'
-    ):
+    with pytest.raises(InputError, match=r'1 of 2 texts have no image (?s:.*) first is 7\.txt'):
         YoloFolder(images, labels)
     (labels / '7.txt').unlink()
     Image.new('RGB', (9, 9)).save(images / '1.jpg')
