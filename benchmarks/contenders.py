@@ -73,6 +73,7 @@ class Work:
         training: steps of training, or predictions.
         amp: in mixed precision.
         cpu_time: count the seconds of the processors.
+        one_by_one: each contender does all its steps before the next begins.
     """
 
     ann: Path
@@ -82,6 +83,7 @@ class Work:
     training: bool
     amp: bool = False
     cpu_time: bool = False
+    one_by_one: bool = False
 
 
 @dataclass
@@ -118,6 +120,11 @@ def work_parser(description: str, repeats: int = 5) -> argparse.ArgumentParser:
         help='count the seconds of the processors, all cores together, instead of those of the '
         'clock: other programs matter less',
     )
+    parser.add_argument(
+        '--one-by-one',
+        action='store_true',
+        help='do not take turns: only one contender is in memory at a time',
+    )
     parser.add_argument('--amp', action='store_true', help='everything in mixed precision')
     return parser
 
@@ -146,18 +153,35 @@ def work_of(args: argparse.Namespace, training: bool) -> Iterator[Work]:
             f'{", seconds of all cores together" * args.cpu_time}\n'
         )
         yield Work(
-            ann.resolve(), images.resolve(), args.batch, rounds, training, args.amp, args.cpu_time
+            ann=ann.resolve(),
+            images=images.resolve(),
+            batch=args.batch,
+            rounds=rounds,
+            training=training,
+            amp=args.amp,
+            cpu_time=args.cpu_time,
+            one_by_one=args.one_by_one,
         )
 
 
 def compare(contenders: Sequence[Contender], work: Work) -> dict[str, Result]:
-    """Time the contenders in turn.
+    """Time the contenders.
 
-    Each lives in a process of its own, so that its peak of memory is its own.
+    Each lives in a process of its own, so that its peak of memory is its own. They take turns, so
+    that other load hits them alike, unless the work is to be done one by one.
 
     Returns:
         By name, in the order of the contenders.
     """
+    groups = [[contender] for contender in contenders] if work.one_by_one else [contenders]
+    results = {}
+    for group in groups:
+        results |= compare_in_turn(group, work)
+    return results
+
+
+def compare_in_turn(contenders: Sequence[Contender], work: Work) -> dict[str, Result]:
+    """Time contenders that are in memory together, step by step."""
     spawn = multiprocessing.get_context('spawn')
     with ExitStack() as stack:
         pools = {

@@ -1,6 +1,7 @@
 """Loading config files, with clear messages about what is wrong in them."""
 
 import ast
+import importlib.util
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,16 +47,20 @@ def check_config_file(path: Path, inheriting: Sequence[Path] = ()) -> None:
             'bases that lead to an end',
             'take one of these _base_ out',
         )
-    if not path.is_file() and inheriting:
-        raise _no_base(inheriting[-1], f'nothing at {path}')
     _check_content(path)
     for name in Config._get_base_files(str(path)):
-        try:
-            base, scope = Config._get_cfg_path(name, str(path))
-        except Exception as error:  # of any kind where a package has no such file
-            raise _no_base(path, f'{name!r}: {error}') from error
-        if scope is None:
-            check_config_file(Path(base).resolve(), (*inheriting, path))
+        package, separator, inner = name.rpartition('::')
+        folder = Path(_installed(package), '.mim', 'configs') if separator else path.parent
+        base = Path(folder, inner).resolve()
+        if not base.is_file():
+            raise InputError(
+                f'{path}: a base is not there.',
+                f'nothing at {base}, for {name!r}',
+                EXPECTED,
+                'correct its _base_',
+            )
+        if not separator:
+            check_config_file(base, (*inheriting, path))
 
 
 def check_needed(cfg: Config, keys: Sequence[str]) -> None:
@@ -100,26 +105,21 @@ def _check_content(path: Path) -> None:
         ) from error
 
 
-def _no_base(path: Path, found: str) -> InputError:
-    return InputError(f'{path}: a base is not there.', found, EXPECTED, 'correct its _base_')
+def _installed(package: str) -> str:
+    """Where a package is; a path to nothing if it is not installed."""
+    spec = importlib.util.find_spec(package)
+    return spec.submodule_search_locations[0] if spec else package
 
 
 def _explained(error: Exception, path: Path) -> InputError:
     """The message about an error that a config raised, with the line that did."""
-    lines = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if frame.name == '<module>'
-    ]
-    where, text = (
-        (f'{lines[-1].filename}, line {lines[-1].lineno}', lines[-1].line)
-        if lines
-        else (
-            str(path),
-            '',
-        )
-    )
+    frames = traceback.extract_tb(error.__traceback__)
+    last = next((frame for frame in reversed(frames) if frame.name == '<module>'), None)
+    where = f'{last.filename}, line {last.lineno}' if last else str(path)
+    text = f', in: {last.line}' if last else ''
     return InputError(
         f'{where}: the config cannot be loaded.',
-        f'{type(error).__name__}: {error}{f", in: {text}" if text else ""}',
+        f'{type(error).__name__}: {error}{text}',
         'Python that runs, and values that fit those of its bases',
-        'correct that line; --debug shows the traceback' if text else 'correct that value',
+        'correct that line; --debug shows the traceback' if last else 'correct that value',
     )

@@ -1,9 +1,10 @@
 import gc
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
-from mmengine.config import Config
+from mmengine.config import Config, utils
 from sound import make_sound_folder
 
 
@@ -26,10 +27,14 @@ def folder(sound_folder, tmp_path):
 
 @pytest.fixture(scope='package', autouse=True)
 def quick_runs():
-    """Leave out what costs a run of few images most: to format its config, to look for cycles."""
+    """Leave out what costs a run of few images most.
+
+    That is: formatting its config, reading mmdet's list of configs for each, looking for cycles.
+    """
     gc.collect()
     gc.freeze()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Config, 'pretty_text', '')
+        patch.setattr(utils, '_get_cfg_metainfo', cache(utils._get_cfg_metainfo))
         yield
     gc.unfreeze()
