@@ -21,7 +21,8 @@ import mmdet_digits.register  # noqa: F401  (before torch: threads that wait mus
 import torch
 import torch.distributed as dist
 from common import print_table, seconds_of, spread
-from contenders import CUDA, Work, read_batches, work_of, work_parser
+from contenders import CUDA, Work, work_of, work_parser
+from detectors import read_batches
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate

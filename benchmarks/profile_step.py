@@ -9,7 +9,8 @@ time in which it computes, and how often a step waits for it.
 
 from pathlib import Path
 
-from contenders import CUDA, Contender, prepare, take_step, work_of, work_parser
+from contenders import CUDA, Contender, work_of, work_parser
+from detectors import prepare, take_step
 
 # isort: split
 from common import print_table

@@ -9,7 +9,8 @@ has a process of its own and they take turns. The default takes about 5 minutes 
 nearly all of it torchvision's.
 """
 
-from contenders import PEER, Contender, compare, report, work_of, work_parser
+from contenders import Contender, compare, report, work_of, work_parser
+from detectors import PEER
 
 from mmdet_digits.cli import run_tool
 

@@ -118,8 +118,8 @@ def load_config(args: argparse.Namespace, splits: Sequence[str]) -> Config:
     findings = suspicious + check_options(cfg.to_dict(), args.cfg_options)
     if findings:
         raise InputError('\n'.join(map(str, findings)))
-    if unread:
-        print_log(f'Config keys that nothing reads: {", ".join(unread)}.', 'current')
+    if unread and not process_rank():
+        print(f'Config keys that nothing reads: {", ".join(unread)}.')
     cfg.merge_from_dict({key.lstrip('+'): value for key, value in args.cfg_options.items()})
     findings = check_data({f'{split}_dataloader': cfg[f'{split}_dataloader'] for split in splits})
     if findings:

@@ -86,6 +86,7 @@ CASES = [
     case('a box of words', box(COCO, bbox=['a', 'b', 'c', 'd']), TRAIN, COCO, 'bbox'),
     case('a box of NaN', box(COCO, bbox=[1, 2, float('nan'), 4]), TRAIN, COCO, 'nan'),
     case('a box of negative width', box(COCO, bbox=[9, 2, -3, 4]), TRAIN, COCO, '-3'),
+    case('a box under 1 px', box(COCO, bbox=[9, 9, 0.5, 9]), TRAIN, COCO, '0.5'),
     case('a box outside its image', box(COCO, bbox=[900, 2, 3, 4]), TRAIN, COCO, '900'),
     case('an annotation id twice', twice(COCO, 'annotations'), TRAIN, COCO, 'id'),
     # categories

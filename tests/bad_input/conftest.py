@@ -35,6 +35,6 @@ def quick_runs():
     gc.freeze()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Config, 'pretty_text', '')
-        patch.setattr(utils, '_get_cfg_metainfo', cache(utils._get_cfg_metainfo))
+        patch.setattr(utils, 'load', cache(utils.load))
         yield
     gc.unfreeze()

@@ -119,7 +119,6 @@ def test_relative_paths_from_another_folder_work(command, folder):
 
 IN_BOTH_WAYS = (
     'data_set: a box of no image',
-    'config: no Python',
     'predictions: cut off',
     'command_line: link: output is in use',
 )

@@ -83,7 +83,7 @@ def test_switches_add_up():
 
 
 def test_the_peer_gets_the_same_images_and_boxes(work, digits_root):
-    from contenders import DATA_CONFIG, read_batches, to_torchvision
+    from detectors import DATA_CONFIG, read_batches, to_torchvision
     from mmengine.config import Config
 
     pipeline = Config.fromfile(BENCHMARKS.parent / DATA_CONFIG).train_pipeline
@@ -102,7 +102,8 @@ def test_the_peer_gets_the_same_images_and_boxes(work, digits_root):
 
 @pytest.mark.parametrize('training', [True, False])
 def test_a_contender_trains_or_predicts(work, training):
-    from contenders import Contender, own, prepare, take_step
+    from contenders import Contender
+    from detectors import own, prepare, take_step
 
     prepare(Contender('tiny', 'frcnn_tiny'), replace(work, training=training))
     assert own.size == '192x96'
@@ -116,7 +117,8 @@ def test_a_contender_trains_or_predicts(work, training):
 
 
 def test_too_few_images_are_an_error(work):
-    from contenders import Contender, prepare
+    from contenders import Contender
+    from detectors import prepare
 
     with pytest.raises(InputError, match='too few images'):
         prepare(Contender('tiny', 'frcnn_tiny'), replace(work, batch=99))
