@@ -18,10 +18,10 @@ from mmdet_digits.cli import (
 from mmdet_digits.engine.hooks.throughput_hook import ThroughputHook
 from mmdet_digits.evaluation.annotations import read_image_ids
 from mmdet_digits.evaluation.assembly_files import read_assembly
-from mmdet_digits.evaluation.files import refuse_existing
 from mmdet_digits.evaluation.functional.number_assembly import assemble_numbers
 from mmdet_digits.evaluation.predictions import read_predictions
 from mmdet_digits.evaluation.submission import write_submission
+from mmdet_digits.utils.files import check_outputs
 from mmdet_digits.visualization.metrics_table import metrics_table
 
 
@@ -49,7 +49,7 @@ def main():
             draw=True, show=args.show, wait_time=args.wait_time, test_out_dir=args.show_dir
         )
     if args.submission:
-        refuse_existing([args.submission], overwrite=False)
+        check_outputs([args.submission], overwrite=False)
         args.out = args.out or str(Path(cfg.work_dir, 'predictions.pkl'))
     if args.out:
         cfg.test_evaluator.append(dict(type='DumpDetResults', out_file_path=args.out))

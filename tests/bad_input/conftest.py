@@ -25,7 +25,7 @@ def folder(sound_folder, tmp_path):
     shutil.rmtree(copy)
 
 
-@pytest.fixture(scope='package', autouse=True)
+@pytest.fixture(scope='module', autouse=True)
 def quick_runs():
     """Leave out what costs a run of few images most.
 
