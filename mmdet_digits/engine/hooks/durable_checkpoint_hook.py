@@ -2,6 +2,7 @@
 
 import time
 from fnmatch import fnmatch
+from itertools import chain
 from pathlib import Path
 
 from mmdet.registry import HOOKS
@@ -52,7 +53,8 @@ class DurableCheckpointHook(CheckpointHook):
         if is_main_process():
             outdated = [path for path in info.get(OUTDATED, []) if path == self._own(path)]
             self._remove(runner, outdated)
-            for part in remove_parts(self.out_dir, '*.pth'):
+            parts = [remove_parts(self.out_dir, name) for name in ('*.pth', '*last_checkpoint')]
+            for part in chain.from_iterable(parts):
                 runner.logger.info(f'Removed {part}, which a killed run had begun to write.')
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
