@@ -21,9 +21,10 @@ def cfg(digits_root, monkeypatch):
 
 
 @pytest.fixture
-def logged():
+def logged(request):
     """What is logged, as text."""
-    logger, stream = MMLogger.get_current_instance(), io.StringIO()
+    logger = MMLogger.get_instance(request.node.name, log_level='WARNING')  # the current one now
+    stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setLevel(logging.WARNING)
     logger.addHandler(handler)
