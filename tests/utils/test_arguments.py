@@ -7,8 +7,14 @@ from mmdet_digits.utils.arguments import fraction, natural, positive
 
 @pytest.mark.parametrize(
     ('kind', 'text', 'value'),
-    [(fraction, '0', 0), (fraction, '1e-3', 0.001), (fraction, '1', 1), (natural, '0', 0)]
-    + [(positive, '1', 1), (positive, '1_000', 1000)],
+    [
+        (fraction, '0', 0),
+        (fraction, '1e-3', 0.001),
+        (fraction, '1', 1),
+        (natural, '0', 0),
+        (positive, '1', 1),
+        (positive, '1_000', 1000),
+    ],
 )
 def test_values_at_their_edges_pass(kind, text, value):
     assert kind(text) == value
