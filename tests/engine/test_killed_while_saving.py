@@ -13,7 +13,7 @@ from small_trainings import small_runner
 from mmdet_digits.checkpoints.reading import read_checkpoint
 from mmdet_digits.checkpoints.resuming import find_resumable
 
-pytestmark = pytest.mark.skipif(os.name != 'posix', reason='needs fork and SIGKILL')
+pytestmark = pytest.mark.skipif(os.name != 'posix', reason='needs SIGKILL')
 SIZE = 2_000_000  # 16 MB per checkpoint, with its momentum
 EPOCHS = 10_000
 
@@ -33,7 +33,7 @@ def wait_for(condition, process) -> None:
 
 def kill_while_saving(folder: Path, moments: random.Random) -> set[str]:
     """Train, kill the process at a random moment of writing; return what was being written."""
-    process = multiprocessing.get_context('fork').Process(target=train_on, args=[folder, EPOCHS])
+    process = multiprocessing.get_context('spawn').Process(target=train_on, args=[folder, EPOCHS])
     process.start()
     before = (folder / 'last_checkpoint').stat().st_mtime_ns if epochs(folder) else 0
     wait_for(lambda: epochs(folder), process)
