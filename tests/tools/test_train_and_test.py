@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -136,7 +137,7 @@ def test_truncated_image_in_a_data_worker_ends_with_its_path(train, digits_root,
 
 def test_misspelt_key_in_a_config_ends_with_the_nearest(run_tool, digits_root, tmp_path):
     config = tmp_path / 'mine.py'
-    config.write_text("_base_ = 'mmdet::_base_/default_runtime.py'\nload_form = 'x.pth'\n")
+    config.write_text(f"_base_ = '{Path(__file__).parents[2] / TINY}'\nload_form = 'x.pth'\n")
     done = run_tool('train.py', config, '--data-root', digits_root, cwd=tmp_path)
     assert done.returncode == 1
     assert 'load_form' in done.stderr and 'rename it to load_from' in done.stderr
