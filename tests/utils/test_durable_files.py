@@ -1,5 +1,6 @@
 import errno
 import signal
+from contextlib import contextmanager
 
 import pytest
 
@@ -17,21 +18,26 @@ def test_new_folder_new_file_and_another_content(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
-@pytest.fixture
+@contextmanager
 def small_files():
-    """Within this, the system refuses to write more than 10,000 bytes to a file."""
+    """Within this, the system refuses to write beyond 10,000 bytes of a file.
+
+    Any file of this process, so pytest must not write its report meanwhile: no fixture.
+    """
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_no_space_keeps_the_old_file_and_says_what_is_needed(tmp_path, small_files):
+def test_no_space_keeps_the_old_file_and_says_what_is_needed(tmp_path):
     path = tmp_path / 'file'
     write_durably(path, b'old')
-    with pytest.raises(RunError) as error:
+    with small_files(), pytest.raises(RunError) as error:
         write_durably(path, bytes(123_456))
     lines = str(error.value).splitlines()
     assert lines[0] == f'{path}: not written; {path} is as it was.'
@@ -40,7 +46,7 @@ def test_no_space_keeps_the_old_file_and_says_what_is_needed(tmp_path, small_fil
     assert lines[3].startswith('  fix: make room')
     assert path.read_bytes() == b'old'
     assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(RunError, match='files written before are whole'):
+    with small_files(), pytest.raises(RunError, match='files written before are whole'):
         write_durably(tmp_path / 'other', bytes(123_456))
     assert list(tmp_path.iterdir()) == [path]
 
