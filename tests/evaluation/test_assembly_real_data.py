@@ -72,8 +72,3 @@ def test_rules_drop_few_real_detections(submission):
     detections, _ = submission
     reasons = np.bincount(assemble_numbers(detections).reasons, minlength=len(Reason))
     assert reasons[Reason.READ] > 0.98 * len(detections)
-
-
-def test_speed(submission):
-    detections, _ = submission
-    assert benchmark.median_seconds(lambda: assemble_numbers(detections), repeats=5) < 0.3
