@@ -17,7 +17,7 @@ LAPTOP_SIZE := load_from=None optim_wrapper.optimizer.lr=0.02 +val_evaluator.1.a
 	model.neck.in_channels=[32,64,128,256] model.neck.out_channels=64 model.rpn_head.in_channels=64 model.rpn_head.feat_channels=64 \
 	model.roi_head.bbox_roi_extractor.out_channels=64 model.roi_head.bbox_head.in_channels=64 \
 	+model.roi_head.bbox_head.conv_out_channels=64 model.roi_head.bbox_head.fc_out_channels=256 \
-	model.train_cfg.rcnn.sampler.num=64 model.train_cfg.rpn_proposal.max_per_img=200
+	model.train_cfg.rcnn.sampler.num=32 model.train_cfg.rpn_proposal.max_per_img=200 model.test_cfg.rpn.max_per_img=100
 SYSTEM_A_SCALE := train_dataloader.dataset.pipeline.2.scale=(128,64) val_dataloader.dataset.pipeline.1.scale=(128,64)
 
 .PHONY: demo compare install test test-slow test-crash lint format clean
