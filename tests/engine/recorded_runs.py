@@ -63,7 +63,10 @@ def best(checkpoint):
 
 
 def assert_same_end(a, b):
-    assert digest(a['state_dict']) == digest(b['state_dict'])
+    """The same weights, optimizer, schedule and best score; `pytest -s` shows the hashes."""
+    hashes = [digest(checkpoint['state_dict']) for checkpoint in (a, b)]
+    print(f'\nSHA-256 of the weights: {hashes[0]}\n                    and: {hashes[1]}')
+    assert hashes[0] == hashes[1]
     for key in ('optimizer', 'param_schedulers'):
         assert equal(a[key], b[key]), key
     assert best(a) == best(b)

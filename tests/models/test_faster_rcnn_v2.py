@@ -126,9 +126,12 @@ def pair(request):
     return SimpleNamespace(ours=ours, theirs=theirs, images=images, batch=batch, bboxes=bboxes)
 
 
-def max_diff(ours, theirs) -> float:
+def max_diff(what: str, ours, theirs) -> float:
+    """The largest absolute difference; `pytest -s` shows it."""
     assert [x.shape for x in ours] == [y.shape for y in theirs]
-    return max((x - y).abs().max().item() for x, y in zip(ours, theirs, strict=True))
+    largest = max((x - y).abs().max().item() for x, y in zip(ours, theirs, strict=True))
+    print(f'\n{what}: largest difference {largest:.1e}', end=' ')
+    return largest
 
 
 def as_data(images: list[torch.Tensor]) -> dict:
@@ -145,18 +148,18 @@ def as_data(images: list[torch.Tensor]) -> dict:
 
 def test_preprocessed_input(pair):
     batch = pair.ours.data_preprocessor(as_data(pair.images))['inputs']
-    assert max_diff([batch], [pair.batch]) <= 1e-5
+    assert max_diff('input', [batch], [pair.batch]) <= 1e-5
 
 
 @torch.no_grad()
 def test_features_and_rpn(pair):
     ours = pair.ours.extract_feat(pair.batch)
     theirs = list(pair.theirs.backbone(pair.batch).values())
-    assert max_diff(ours, theirs) <= 1e-4
-    for our_outputs, their_outputs in zip(
-        pair.ours.rpn_head(ours), pair.theirs.rpn.head(theirs), strict=True
-    ):
-        assert max_diff(our_outputs, their_outputs) <= 1e-4
+    assert max_diff('features', ours, theirs) <= 1e-4
+    our_logits, our_deltas = pair.ours.rpn_head(ours)
+    their_logits, their_deltas = pair.theirs.rpn.head(theirs)
+    assert max_diff('RPN logits', our_logits, their_logits) <= 1e-4
+    assert max_diff('RPN deltas', our_deltas, their_deltas) <= 1e-4
 
 
 @torch.no_grad()
@@ -168,8 +171,8 @@ def test_box_head(pair):
     their_scores, their_deltas = box_outputs(
         pair.theirs, pair.theirs.backbone(pair.batch), pair.bboxes
     )
-    assert max_diff([scores], [their_scores.roll(-1, dims=1)]) <= 1e-4
-    assert max_diff([deltas], [their_deltas[:, 4:]]) <= 1e-4
+    assert max_diff('box logits', [scores], [their_scores.roll(-1, dims=1)]) <= 1e-4
+    assert max_diff('box deltas', [deltas], [their_deltas[:, 4:]]) <= 1e-4
 
 
 @torch.no_grad()
@@ -296,4 +299,6 @@ def test_frozen_batch_norm_of_the_v1_coco_weights():
     ours.load_state_dict(convert_state_dict(model.state_dict(), V1), strict=True)
     batch = torch.rand(1, 3, 64, 64, dtype=torch.float64)
     features = list(theirs.eval().double()(batch).values())
-    assert max_diff(ours.extract_feat(batch), features) <= 1e-4 * features[0].std().item()
+    assert (
+        max_diff('features', ours.extract_feat(batch), features) <= 1e-4 * features[0].std().item()
+    )
