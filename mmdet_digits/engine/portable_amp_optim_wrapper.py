@@ -1,9 +1,13 @@
 """Mixed precision that runs wherever the model does."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from mmdet.registry import OPTIM_WRAPPERS
 from mmengine.logging import MMLogger
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from torch import nn
 
 BFLOAT16_OF_CPUS = ('avx512_bf16', 'amx_bf16', 'bf16')
 """What torch calls the instructions for bfloat16, of x86 and of ARM."""
@@ -20,12 +24,14 @@ class PortableAmpOptimWrapper(AmpOptimWrapper):
     Args:
         loss_scale: ``'dynamic'``, a fixed scale, or the arguments of
             :class:`torch.amp.GradScaler`. Used with float16 only.
-        dtype: ``'float16'``, ``'bfloat16'`` or ``'auto'`` for the device's own choice.
+        dtype: ``'float16'``, ``'bfloat16'``, ``'auto'`` for the device's own choice of the two, or
+            ``'native'`` for the same but float32 on a CPU without instructions for bfloat16, where
+            mixed precision takes longer.
         **kwargs: passed to :class:`mmengine.optim.OptimWrapper`.
 
     Raises:
         ValueError: float16 was asked for on a device that trains in bfloat16 only, or the dtype is
-            neither of the two.
+            none of these.
     """
 
     def __init__(self, loss_scale: str | float | dict = 'dynamic', dtype='auto', **kwargs) -> None:
@@ -39,12 +45,28 @@ class PortableAmpOptimWrapper(AmpOptimWrapper):
             self._scale_update_param = None
             self.loss_scaler = torch.amp.GradScaler(device, enabled=False)
             remark = 'no loss scaling needed'
+        if self.cast_dtype is torch.float32:
+            MMLogger.get_current_instance().info(
+                f'Full precision: this {device} has no instructions for bfloat16.'
+            )
+            return
         if self.cast_dtype is torch.bfloat16 and not computes_bfloat16(device):
             remark += '; without instructions for it this may be slower than float32'
         MMLogger.get_current_instance().info(
             f'Mixed precision: {str(self.cast_dtype).removeprefix("torch.")} autocast on {device}, '
             f'{remark}.'
         )
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """Within, the forward pass is computed in the chosen precision.
+
+        Args:
+            model: what is trained.
+        """
+        full = self.cast_dtype is torch.float32
+        with OptimWrapper.optim_context(self, model) if full else super().optim_context(model):
+            yield
 
     def load_state_dict(self, state_dict: dict) -> None:
         """Resume, also from a run in the other precision: a scaler that is new starts afresh.
@@ -65,7 +87,7 @@ def autocast_dtype(
     Args:
         device: where the model trains.
         dtype: what was asked for; ``'auto'`` or None for float16 on a GPU that does not compute in
-            bfloat16, and bfloat16 elsewhere.
+            bfloat16, and bfloat16 elsewhere; ``'native'`` for float32 on such a CPU.
         has_bfloat16: whether the device computes in bfloat16; None asks it.
 
     Raises:
@@ -73,8 +95,10 @@ def autocast_dtype(
     """
     allowed = ('float16', 'bfloat16') if device == 'cuda' else ('bfloat16',)
     name = 'auto' if dtype is None else str(dtype).removeprefix('torch.')
-    if name == 'auto':
+    if name in ('auto', 'native'):
         has_bfloat16 = computes_bfloat16(device) if has_bfloat16 is None else has_bfloat16
+        if name == 'native' and device == 'cpu' and not has_bfloat16:
+            return torch.float32
         name = 'bfloat16' if has_bfloat16 else allowed[0]
     if name not in allowed:
         raise ValueError(

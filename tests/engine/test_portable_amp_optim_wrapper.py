@@ -21,6 +21,9 @@ from mmdet_digits.engine.portable_amp_optim_wrapper import autocast_dtype
         ('cpu', 'auto', True, torch.bfloat16),
         ('cpu', 'auto', False, torch.bfloat16),  # slow, but there is nothing else
         ('cpu', 'bfloat16', False, torch.bfloat16),
+        ('cpu', 'native', False, torch.float32),
+        ('cpu', 'native', True, torch.bfloat16),
+        ('cuda', 'native', False, torch.float16),
     ],
 )
 def test_dtype_fits_the_device(device, asked, has_bfloat16, given):
@@ -33,12 +36,12 @@ def test_impossible_dtype_is_an_error_that_names_the_possible(device, asked):
         autocast_dtype(device, asked)
 
 
-def train(wrapper_type, steps, state=None, model=None):
+def train(wrapper_type, steps, state=None, model=None, **options):
     """Train a regression a few steps; returns the model, the wrapper and the last output dtype."""
     torch.manual_seed(0)
     model = model or nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    wrapper = OPTIM_WRAPPERS.build(dict(type=wrapper_type, optimizer=optimizer))
+    wrapper = OPTIM_WRAPPERS.build(dict(type=wrapper_type, optimizer=optimizer, **options))
     if state:
         wrapper.load_state_dict(copy.deepcopy(state))
     inputs = torch.randn(64, 8, generator=torch.Generator().manual_seed(1))
@@ -62,6 +65,16 @@ def test_cpu_trains_in_bfloat16_close_to_float32():
     untrained, _, _ = train('OptimWrapper', 0)
     gap = (mixed(inputs) - full(inputs)).abs().mean()
     assert gap < 0.05 * (untrained(inputs) - full(inputs)).abs().mean()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='about machines without a GPU')
+def test_native_is_full_precision_on_a_cpu_without_bfloat16(monkeypatch):
+    monkeypatch.setattr(portable_amp_optim_wrapper, 'computes_bfloat16', lambda device: False)
+    native, _, dtype = train('PortableAmpOptimWrapper', 4, dtype='native')
+    full, _, _ = train('OptimWrapper', 4)
+    assert dtype is torch.float32
+    for a, b in zip(native.parameters(), full.parameters(), strict=True):
+        assert torch.equal(a, b)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='about machines without a GPU')

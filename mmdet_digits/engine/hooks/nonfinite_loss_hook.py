@@ -179,7 +179,7 @@ def precision(wrapper) -> str | None:
     dtype = getattr(wrapper, 'cast_dtype', None)
     if isinstance(wrapper, AmpOptimWrapper):
         dtype = dtype or torch.get_autocast_dtype('cuda')
-    return str(dtype).removeprefix('torch.') if dtype else None
+    return None if dtype in (None, torch.float32) else str(dtype).removeprefix('torch.')
 
 
 def unwrapped(model):
