@@ -11,6 +11,7 @@ ensure_ops()
 import mmdet_digits.checkpoints.local_backend  # noqa: E402
 import mmdet_digits.checkpoints.schemes  # noqa: E402
 import mmdet_digits.datasets.digits_dataset  # noqa: E402
+import mmdet_digits.datasets.samplers.size_grouped_batch_sampler  # noqa: E402
 import mmdet_digits.datasets.transforms.color_jitter  # noqa: E402
 import mmdet_digits.datasets.transforms.load_checked_image  # noqa: E402
 import mmdet_digits.datasets.transforms.random_area_erasing  # noqa: E402
@@ -21,6 +22,7 @@ import mmdet_digits.engine.hooks.execution_hook  # noqa: E402
 import mmdet_digits.engine.hooks.mean_loss_hook  # noqa: E402
 import mmdet_digits.engine.hooks.missed_validation_hook  # noqa: E402
 import mmdet_digits.engine.hooks.nonfinite_loss_hook  # noqa: E402
+import mmdet_digits.engine.hooks.padding_hook  # noqa: E402
 import mmdet_digits.engine.hooks.peak_memory_hook  # noqa: E402
 import mmdet_digits.engine.hooks.run_estimate_hook  # noqa: E402
 import mmdet_digits.engine.hooks.throughput_hook  # noqa: E402

@@ -1,6 +1,7 @@
 """Every config must load, build, train a step and predict."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,14 @@ def test_pipelines_never_flip_and_no_image_is_too_small(cfg):
     flips = [step for step in cfg.train_dataloader.dataset.pipeline if 'Flip' in step.type]
     assert not flips
     assert cfg.train_dataloader.dataset.filter_cfg.min_size == 0
+
+
+def test_batches_are_grouped_by_size_but_not_in_the_published_recipes(cfg):
+    published = re.match('frcnn_(v2_|aug_cosine)', Path(cfg.filename).stem)
+    sizes_known = cfg.train_dataloader.dataset.type == 'DigitsDataset'
+    batch_sampler = cfg.train_dataloader.batch_sampler or {}
+    grouped = batch_sampler.get('type') == 'SizeGroupedBatchSampler'
+    assert grouped == (sizes_known and not published)
 
 
 def test_evaluators_build_and_name_their_metrics(cfg):

@@ -1,7 +1,6 @@
 """The benchmarks measure what they say: the same work for all, in turn, in tables that add up."""
 
 import json
-import logging
 import math
 import subprocess
 import sys
@@ -11,32 +10,11 @@ from pathlib import Path
 import cv2
 import pytest
 import torch
+from printed_tables import rows_of
 
 from mmdet_digits.utils.errors import InputError
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / 'benchmarks'
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    """Import the scripts' modules as they do. Their processes log nothing; this one goes on to."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    yield
-    logging.disable(logging.NOTSET)
-
-
-@pytest.fixture
-def work(digits_root):
-    from contenders import Work
-
-    return Work(digits_root / 'train.json', digits_root / 'train', batch=2, rounds=2, training=True)
-
-
-def rows_of(text: str) -> dict[str, list[str]]:
-    """The cells of the last Markdown table in a text, by their row's name."""
-    lines = [line for line in text.splitlines() if line.startswith('| ')]
-    cells = [[cell.strip() for cell in line.strip('| ').split('|')] for line in lines]
-    return {name: others for name, *others in cells}
 
 
 def test_spread_has_the_median_first():

@@ -72,11 +72,12 @@ def test_equals_the_overlap_with_every_anchor_of_the_network(cfg, coco):
 
 def test_boxes_are_resized_as_in_training(cfg, coco):
     image = dict(id=1, file_name='1.png', width=48, height=12)
-    bboxes, sizes = resized_boxes(
-        cfg, dict(images=[image], annotations=[dict(image_id=1, bbox=[4, 2, 10, 8])])
-    )
+    coco = dict(images=[image], annotations=[dict(image_id=1, bbox=[4, 2, 10, 8])])
+    bboxes, sizes = resized_boxes(cfg, coco)
     assert bboxes.tolist() == [[16, 8, 56, 40]]  # 192 / 48 = 4 times as large
-    assert sizes.tolist() == [[192, 64]]  # 48 px high, padded to a multiple of 32
+    assert sizes.tolist() == [[192, 48]]  # 48 is a multiple of 8 already
+    cfg.model.data_preprocessor.pad_size_divisor = 32
+    assert resized_boxes(cfg, coco)[1].tolist() == [[192, 64]]
 
 
 def test_anchors_of_the_tiny_config_fit_its_data(cfg, coco):

@@ -44,6 +44,7 @@ def test_no_alarm_for_configs_that_are_right(path):
         ('train_dataloader.dataset.filter_config', 'DigitsDataset', 'filter_cfg'),
         ('train_dataloader.dataset.pipeline.2.keep_ration', 'Resize', 'keep_ratio'),
         ('train_dataloader.sampler.shufle', 'DefaultSampler', 'shuffle'),
+        ('train_dataloader.batch_sampler.windows', 'SizeGroupedBatchSampler', 'window,'),
         ('val_evaluator.0.class_wise', 'DigitsCocoMetric', 'classwise'),
         ('val_evaluator.1.assembley', 'NumberMetric', 'assembly'),
         ('optim_wrapper.clip_grads', 'OptimWrapper', 'clip_grad'),

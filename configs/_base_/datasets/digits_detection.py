@@ -30,6 +30,7 @@ loader = dict(batch_size=16, num_workers=2, persistent_workers=True)
 train_dataloader = dict(
     **loader,
     sampler=dict(type='DefaultSampler', shuffle=True),
+    batch_sampler=dict(type='SizeGroupedBatchSampler', window=64),  # None: batches at random
     dataset=dict(
         type='DigitsDataset',
         data_root=data_root,

@@ -6,6 +6,7 @@ _base_ = './faster-rcnn_r50_fpn.py'
 width = 64
 strides = [8, 16, 32]
 model = dict(
+    data_preprocessor=dict(pad_size_divisor=strides[0]),  # no level needs more: maps round up
     backbone=dict(
         depth=18,
         base_channels=32,
