@@ -16,6 +16,7 @@ import mmdet_digits.datasets.transforms.color_jitter  # noqa: E402
 import mmdet_digits.datasets.transforms.load_checked_image  # noqa: E402
 import mmdet_digits.datasets.transforms.random_area_erasing  # noqa: E402
 import mmdet_digits.datasets.transforms.random_center_affine  # noqa: E402
+import mmdet_digits.datasets.transforms.resize_policies  # noqa: E402
 import mmdet_digits.engine.hooks.derived_randomness_hook  # noqa: E402
 import mmdet_digits.engine.hooks.durable_checkpoint_hook  # noqa: E402
 import mmdet_digits.engine.hooks.execution_hook  # noqa: E402
