@@ -17,7 +17,7 @@ from mmdet_digits.datasets.checks import Split, check_splits, find_splits, repai
 from mmdet_digits.utils.arguments import positive
 from mmdet_digits.utils.checks import Check, Status
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.visualization.checks_table import checks_table, count_checks
+from mmdet_digits.visualization.check_report import count_checks, print_report
 from mmdet_digits.visualization.progress import image_progress
 
 DEFAULT_ROOT = Path(__file__).resolve().parents[1] / 'data' / 'digits'
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace, console: Console, advance: Callable[[], None])
     """Check, repair if asked, print; returns the exit status."""
     splits = splits_of(args)
     groups = check_splits(splits, args.decode, args.workers, advance)
-    print_checks(groups, args.json, console)
+    print_checks(groups, args.json)
     if args.fix:
         changes = repair_dataset(splits, args.fix, args.workers, advance)
         found = {name: Split(args.fix / f'{name}.json', args.fix / name) for name in splits}
@@ -75,15 +75,13 @@ def run(args: argparse.Namespace, console: Console, advance: Callable[[], None])
     return int(any(c.status is Status.FAIL for checks in groups.values() for c in checks))
 
 
-def print_checks(groups: Mapping[str, list[Check]], as_json: bool, console: Console) -> None:
-    """Print the checks as tables, or as a JSON list."""
+def print_checks(groups: Mapping[str, list[Check]], as_json: bool) -> None:
+    """Print the checks as a table, or as a JSON list."""
     if as_json:
         rows = [{'split': name} | c.as_dict() for name, checks in groups.items() for c in checks]
         print(json.dumps(rows, indent=1))
         return
-    for name, checks in groups.items():
-        console.print(checks_table(checks, name))
-    console.print(count_checks(check for checks in groups.values() for check in checks))
+    print_report([(name, check) for name, checks in groups.items() for check in checks], groups)
 
 
 def main(argv: list[str] | None = None) -> int:

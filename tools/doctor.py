@@ -47,7 +47,7 @@ def main():
     subject = Subject(args.config, args.data_root)
     checks = list(examine(subject, announce, args.debug))
     announce('')
-    print(as_json(checks)) if args.json else print_report(checks)
+    print(as_json(checks)) if args.json else print_report(checks, {'Data'})
     sys.exit(any(check.status is Status.FAIL for _, check in checks))
 
 

@@ -1,10 +1,13 @@
 """Whether a checkpoint belongs to a model and to its classes."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
+from mmengine.optim import _ParamScheduler
 from torch import Tensor
 
 from mmdet_digits.checkpoints.reading import EXPECTED
@@ -68,6 +71,48 @@ def check_checkpoint(
             fix,
         )
     _check_numbers({name: weights[name] for name in expected if name in weights}, path)
+
+
+def check_schedulers(
+    states: Sequence[Mapping[str, Any]], path: Path | str, schedulers: Sequence[_ParamScheduler]
+) -> None:
+    """Check that the schedulers of a training can go on from the states in a checkpoint.
+
+    MMEngine makes attributes of whatever a state holds.
+
+    Args:
+        states: one per scheduler.
+        path: where they came from, for messages.
+        schedulers: of the training.
+
+    Raises:
+        InputError: a value is of another kind than the scheduler's own, or takes the place of a
+            method.
+    """
+    for number, (state, scheduler) in enumerate(zip(states, schedulers, strict=False)):
+        own = scheduler.state_dict()
+        for name, value in state.items():
+            place = f'{path}: not a checkpoint of this config: param_schedulers[{number}].{name}'
+            fix = 'use another checkpoint, or the config that this one was trained with'
+            if name in own and not _alike(value, own[name]):
+                raise InputError(f'{place}.', repr(value), f'like {own[name]!r}', fix)
+            if name not in own and hasattr(type(scheduler), str(name)):
+                kind = type(scheduler).__name__
+                raise InputError(f'{place}.', repr(value), f'no value: {kind} computes it', fix)
+
+
+def _alike(value: Any, own: Any) -> bool:
+    """Whether a value of a scheduler can take the place of its own."""
+    if isinstance(own, list):
+        of_one_length = isinstance(value, list) and len(value) == len(own)
+        return of_one_length and all(map(_alike, value, own))
+    if own is None:
+        return value is None or _alike(value, 0.0)
+    if type(own) is int:
+        return type(value) is int
+    if isinstance(own, float):
+        return isinstance(value, int | float) and math.isfinite(value) and type(value) is not bool
+    return type(value) is type(own)
 
 
 def _check_classes(checkpoint: dict, path: Path, classes: Sequence[str], fix: str) -> None:

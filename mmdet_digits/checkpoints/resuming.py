@@ -71,6 +71,9 @@ def check_resumable(path: Path) -> dict:
             type(history) is HistoryBuffer for history in histories.values()
         ):
             lacking.append('message_hub.log_scalars')
+    schedulers = content.get('param_schedulers', [])
+    if not isinstance(schedulers, list) or not all(isinstance(s, dict) for s in schedulers):
+        lacking.append('list of states in param_schedulers')
     if lacking:
         raise InputError(
             f'{path}: a training cannot go on from it, only start from its weights.',

@@ -146,12 +146,13 @@ def check_data(subject: Subject) -> list[Check]:
     from mmdet_digits.datasets.checks import check_dataset, find_splits
 
     if subject.config:
-        from mmdet_digits.utils.preflight import check_files
+        from mmdet_digits.utils.preflight import as_skipped, check_files
 
-        missing = check_files(load(subject.config, subject.data_root).to_dict())
+        cfg = load(subject.config, subject.data_root).to_dict()
         splits, odd_files = load_splits(subject.config, subject.data_root)
         there = {name: split for name, split in splits.items() if split.ann_file.exists()}
-        return missing + odd_files + check_dataset(there, decode=True)
+        found = [as_skipped(check, cfg, there) for check in check_dataset(there, decode=True)]
+        return check_files(cfg) + odd_files + found
     usual = os.environ.get('DIGITS_DATA_ROOT') or REPOSITORY / 'data' / 'digits'
     if not subject.data_root and not Path(usual).is_dir():
         return [Check('Data', Status.OK, f'none at {usual}, none named by --data-root')]

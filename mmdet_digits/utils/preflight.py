@@ -43,18 +43,25 @@ def preflight(cfg: Mapping, names: Sequence[str]) -> list[Check]:
 
 
 def for_run(check: Check, cfg: Mapping, splits: Mapping[str, Split]) -> Check:
-    """A check of the data as a run tells it.
-
-    It is named after the annotation file instead of the split. Where the data set skips what is
-    broken, a failure is a warning: the data set itself counts, and stops at too many.
-    """
+    """A check of the data as a run tells it: named after the annotation file, not the split."""
+    check = as_skipped(check, cfg, splits)
     name, colon, rest = check.name.partition(': ')
     if name not in splits:
         return check
+    return replace(check, name=f'{splits[name].ann_file}{colon}{rest}')
+
+
+def as_skipped(check: Check, cfg: Mapping, splits: Mapping[str, Split]) -> Check:
+    """A check of the data, whose failure is a warning where the data set skips what is broken.
+
+    The data set itself counts, and stops at too many.
+    """
+    name = check.name.partition(': ')[0]
+    if name not in splits or check.status is not Status.FAIL:
+        return check
     loader = cfg[f'{name.partition(" ")[0]}_dataloader']
     skips = any(dataset.get('on_broken') == 'skip' for dataset in annotated_datasets(loader))
-    status = Status.WARN if skips and check.status is Status.FAIL else check.status
-    return replace(check, name=f'{splits[name].ann_file}{colon}{rest}', status=status)
+    return replace(check, status=Status.WARN) if skips else check
 
 
 def check_config(

@@ -1,4 +1,4 @@
-"""The report of the doctor, as a table, as plain text or as JSON.
+"""Checks as a table, as plain text or as JSON.
 
 At import this needs nothing but Python; the table needs rich.
 """
@@ -6,7 +6,7 @@ At import this needs nothing but Python; the table needs rich.
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from itertools import groupby
 
 from mmdet_digits.utils.checks import Check, Status
@@ -17,35 +17,32 @@ MOST_OF_NAME = 40
 Grouped = Sequence[tuple[str, Check]]
 
 
-def print_report(checks: Grouped) -> None:
-    """Print every check to stdout: as a table if rich can be imported."""
-    rows = condensed(checks)
+def print_report(checks: Grouped, brief: Container[str]) -> None:
+    """Print every check to stdout: as a table if rich can be imported.
+
+    Args:
+        checks: each with the group it belongs to.
+        brief: groups of which what is fine is no more than counted.
+    """
+    rows = condensed(checks, brief)
     try:
         print_table(rows)
     except Exception:  # a broken rich raises anything
         print(plain_text(rows))
-    print(summary(checks))
+    print(f'\n{count_checks(check for _, check in checks)}')
 
 
-def condensed(checks: Grouped) -> list[tuple[str, Check]]:
-    """Merge the sound checks ``'train: ...'`` to one row per split, in the place of the last."""
-    sound = Counter(_split(check) for _, check in checks)
-    last = {_split(check): index for index, (_, check) in enumerate(checks)}
+def condensed(checks: Grouped, brief: Container[str]) -> list[tuple[str, Check]]:
+    """Merge the sound checks of each group in ``brief`` to one row at its end."""
     rows = []
-    for index, (group, check) in enumerate(checks):
-        split = _split(check)
-        if not split:
-            rows.append((group, check))
-        elif index == last[split]:
-            found = f'{sound[split]} checks went well (--json names them)'
-            rows.append((group, Check(split, Status.OK, found)))
+    for group, members in groupby(checks, key=lambda row: row[0]):
+        members = list(members)
+        sound = [row for row in members if group in brief and row[1].status is Status.OK]
+        rows += [row for row in members if row not in sound]
+        if sound:
+            fine = Check(f'{len(sound)} checks', Status.OK, 'went well (--json names them)')
+            rows.append((group, fine))
     return rows
-
-
-def _split(check: Check) -> str:
-    """The split that a sound check of the data belongs to."""
-    split, colon, _ = check.name.partition(': ')
-    return split if colon and check.status is Status.OK else ''
 
 
 def print_table(checks: Grouped) -> None:
@@ -54,8 +51,7 @@ def print_table(checks: Grouped) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from mmdet_digits.visualization.checks_table import STYLES
-
+    styles = {Status.OK: 'green', Status.WARN: 'yellow', Status.FAIL: 'bold red'}
     table = Table(box=None, pad_edge=False)
     table.add_column('')
     table.add_column('check', max_width=MOST_OF_NAME)
@@ -64,7 +60,7 @@ def print_table(checks: Grouped) -> None:
         table.add_section()
         table.add_row('', Text(f'\n{group}', style='bold'))
         for _, check in members:
-            style = STYLES[check.status]
+            style = styles[check.status]
             table.add_row(Text(check.status, style=style), Text(check.name), Text(details(check)))
     Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
@@ -88,13 +84,10 @@ def details(check: Check) -> str:
     return '\n'.join(lines)
 
 
-def summary(checks: Grouped) -> str:
-    """How many checks came out how."""
-    count = Counter(check.status for _, check in checks)
-    return (
-        f'\n{len(checks)} checks: {count[Status.OK]} ok, {count[Status.WARN]} warnings, '
-        f'{count[Status.FAIL]} failures'
-    )
+def count_checks(checks: Iterable[Check]) -> str:
+    """Like ``'1 fail, 3 warn, 60 ok'``."""
+    count = Counter(check.status for check in checks)
+    return ', '.join(f'{count[status]} {status}' for status in reversed(Status))
 
 
 def as_json(checks: Grouped) -> str:

@@ -35,6 +35,15 @@ def without_optimizer(checkpoint):
     del checkpoint['optimizer']
 
 
+def with_scheduler(**state):
+    """Change the state of the first scheduler."""
+    return resaved(lambda checkpoint: checkpoint['param_schedulers'][0].update(state))
+
+
+def without_scheduler_states(checkpoint):
+    checkpoint['param_schedulers'] = [1, 2]
+
+
 def of_another_model(checkpoint):
     weights = checkpoint['state_dict']
     checkpoint['state_dict'] = {f'body.{key}': value for key, value in weights.items()}
@@ -79,6 +88,11 @@ CASES = [
 ]
 CASES += [
     case('resume: no optimizer', resaved(without_optimizer), RESUME, FILE, 'optimizer'),
+    case('resume: no states', resaved(without_scheduler_states), RESUME, FILE, 'param_schedulers'),
+    case(
+        'resume: a state', with_scheduler(last_step='1'), RESUME, FILE, 'last_step', leaves='runs'
+    ),
+    case('resume: a method', with_scheduler(step=1), RESUME, FILE, '.step', leaves='runs'),
     case('convert: no file', remove(OTHER), WEIGHTS, OTHER),
     case('convert: cut off', cut(OTHER), WEIGHTS, OTHER),
     case('convert: code', write(OTHER, pickle.dumps(Hostile())), WEIGHTS, OTHER),

@@ -1,7 +1,8 @@
 import pytest
 import torch
+from mmengine.optim import CosineAnnealingLR, MultiStepLR
 
-from mmdet_digits.checkpoints.matching import check_checkpoint
+from mmdet_digits.checkpoints.matching import check_checkpoint, check_schedulers
 from mmdet_digits.utils.errors import InputError
 
 CLASSES = ('0', '1')
@@ -106,3 +107,52 @@ def test_weights_that_are_not_numbers(value):
     for complete in (True, False):
         assert 'NaN or infinity in neck.conv.weight' in message(weights, complete=complete)
     check({**MODEL, 'unused': torch.tensor(value)}, complete=False)
+
+
+def schedulers(epochs=0):
+    """A cosine and steps, after a number of epochs."""
+    weight = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    made = [CosineAnnealingLR(optimizer, T_max=9), MultiStepLR(optimizer, milestones=[3, 6])]
+    for _ in range(epochs):
+        optimizer.step()
+        for scheduler in made:
+            scheduler.step()
+    return made
+
+
+def test_schedulers_go_on_from_their_own_states():
+    states = [scheduler.state_dict() for scheduler in schedulers(epochs=4)]
+    check_schedulers(states, 'x.pth', schedulers())
+    check_schedulers([], 'x.pth', schedulers())
+    check_schedulers(states, 'x.pth', [])
+
+
+@pytest.mark.parametrize(
+    ('number', 'name', 'value'),
+    [
+        (0, 'last_step', 'four'),
+        (0, 'last_step', 4.0),
+        (0, 'last_step', True),
+        (0, 'base_values', 0.1),
+        (0, 'base_values', ['a']),
+        (0, 'base_values', []),
+        (0, 'base_values', [float('nan')]),
+        (0, 'eta_min', [0]),
+        (0, 'eta_min_ratio', 'low'),
+        (0, 'T_max', None),
+        (0, 'by_epoch', 'yes'),
+        (1, 'milestones', [3, 6]),
+        (1, 'param_name', 7),
+        (1, 'step', 1),
+        (1, '_get_value', None),
+    ],
+)
+def test_a_state_of_another_kind_is_named(number, name, value):
+    states = [scheduler.state_dict() for scheduler in schedulers(epochs=4)]
+    states[number][name] = value
+    with pytest.raises(InputError) as error:
+        check_schedulers(states, 'x.pth', schedulers())
+    text = str(error.value)
+    assert text.startswith(f'x.pth: not a checkpoint of this config: param_schedulers[{number}]')
+    assert f'.{name}.' in text and f'found:    {value!r}' in text

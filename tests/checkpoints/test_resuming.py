@@ -124,8 +124,13 @@ def test_one_that_was_asked_for_is_taken(three, tmp_path):
         (lambda path: save(path, 1.0, message_hub=None), 'no message_hub'),
         (lambda path: save(path, 1.0, message_hub={'log_scalars': {'a': 1}}), 'log_scalars'),
         (lambda path: save(path, 1.0, meta={'epoch': 'one', 'iter': 1}), r'no meta\.epoch'),
+        (lambda path: save(path, 1.0, param_schedulers=3), 'no list of states in param_schedulers'),
+        (lambda path: save(path, 1.0, param_schedulers=[{}, 'a']), 'no list of states'),
     ],
-    ids=['cut', 'flip', 'missing', 'optimizer', 'message_hub', 'histories', 'epoch'],
+    ids=[
+        *('cut', 'flip', 'missing', 'optimizer', 'message_hub', 'histories', 'epoch'),
+        *('schedulers', 'scheduler'),
+    ],
 )
 def test_one_that_was_asked_for_and_cannot_be_used_names_the_last_that_can(three, fault, found):
     fault(three / 'epoch_3.pth')

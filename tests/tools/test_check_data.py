@@ -51,7 +51,7 @@ def test_a_sound_data_set(run_tool, digits_root, tmp_path):
     assert result.returncode == 0, result.stderr
     assert re.search(r'^0 fail, \d+ warn, \d+ ok$', result.stdout, re.MULTILINE)
     for split in ('train', 'valid', 'test', 'between splits'):
-        assert re.search(rf'^{split}\s*$', result.stdout, re.MULTILINE)
+        assert re.search(rf'^\s*{split}\s*$', result.stdout, re.MULTILINE)
 
 
 def test_faults_are_named_and_the_exit_status_is_1(check_data, broken):

@@ -106,6 +106,21 @@ def test_a_data_set_that_skips_what_is_broken_is_let_through(cfg, broken_root, l
     assert f'{broken_root / "train.json"}: boxes without size' in logged()
 
 
+def test_empty_images_are_let_through_in_training_only(cfg, digits_root, tmp_path, logged):
+    root = tmp_path / 'data'
+    shutil.copytree(digits_root, root)
+    (root / 'train' / '3.png').write_bytes(b'')
+    for split in ('train', 'val'):
+        cfg[f'{split}_dataloader'].dataset.data_root = str(root)
+    cfg.train_dataloader.dataset.on_broken = 'skip'
+    stop_on_failures(cfg, ('train', 'val'), insist=False)
+    assert f'{root / "train.json"}: unreadable images' in logged()
+    assert 'image 3 (3.png): 0 bytes' in logged()
+    (root / 'valid' / '3.png').write_bytes(b'')
+    with pytest.raises(InputError, match='unreadable images'):
+        stop_on_failures(cfg, ('train', 'val'), insist=False)
+
+
 def test_training_on_broken_data_stops_before_it_writes_anything(run_tool, broken_root, tmp_path):
     done = run_tool('train.py', CONFIG, '--data-root', broken_root, cwd=tmp_path)
     assert done.returncode == 1

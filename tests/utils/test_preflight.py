@@ -1,6 +1,14 @@
 import pytest
 
-from mmdet_digits.utils.preflight import check_data, check_options, config_paths, unread_keys
+from mmdet_digits.datasets.checks import Split
+from mmdet_digits.utils.checks import Check, Status
+from mmdet_digits.utils.preflight import (
+    as_skipped,
+    check_data,
+    check_options,
+    config_paths,
+    unread_keys,
+)
 
 CFG = dict(
     max_epochs=30,
@@ -104,3 +112,23 @@ def test_complete_data_gives_no_finding(tmp_path):
     (tmp_path / 'train.json').write_text('{}')
     wrapped = dict(dataset=dict(type='RepeatDataset', **loader(tmp_path, 'train.json', 'train/')))
     assert check_data(dict(train_dataloader=wrapped)) == []
+
+
+@pytest.mark.parametrize(
+    ('name', 'status', 'expected'),
+    [
+        ('train: unreadable images', 'fail', 'warn'),
+        ('train 2: unreadable images', 'fail', 'warn'),
+        ('train: boxes', 'ok', 'ok'),
+        ('val: unreadable images', 'fail', 'fail'),
+        ('between splits: same image in train and val', 'fail', 'fail'),
+    ],
+)
+def test_a_data_set_that_skips_what_is_broken_has_no_failures(name, status, expected, tmp_path):
+    cfg = {
+        'train_dataloader': dict(dataset=dict(ann_file='train.json', on_broken='skip')),
+        'val_dataloader': dict(dataset=dict(ann_file='val.json')),
+    }
+    splits = dict.fromkeys(['train', 'train 2', 'val'], Split(tmp_path / 'x.json', tmp_path))
+    found = as_skipped(Check(name, Status(status), 'found'), cfg, splits)
+    assert found == Check(name, Status(expected), 'found')

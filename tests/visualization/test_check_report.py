@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from mmdet_digits.utils.checks import Check, Status
-from mmdet_digits.visualization.check_report import as_json, condensed, print_report
+from mmdet_digits.visualization.check_report import as_json, condensed, count_checks, print_report
 
 CHECKS = [
     ('Environment', Check('Python', Status.OK, '3.11')),
@@ -24,8 +24,9 @@ LINES = (
     'or so',
     'Data',
     'fail   train: sizes',
-    '2 checks went well',
-    '6 checks: 4 ok, 1 warnings, 1 failures',
+    'ok     3 checks',
+    'went well',
+    '1 fail, 1 warn, 4 ok',
 )
 
 
@@ -37,22 +38,28 @@ def one_space(text):
 def test_report_shows_everything_with_and_without_rich(capsys, monkeypatch, with_rich):
     if not with_rich:
         monkeypatch.setitem(sys.modules, 'rich.table', None)  # its import then raises
-    print_report(CHECKS)
+    print_report(CHECKS, {'Data'})
     shown = one_space(capsys.readouterr().out)
     position = 0
     for line in LINES:
         position = shown.index(one_space(line), position)
 
 
-def test_sound_checks_of_a_split_become_one_row():
-    rows = [(check.name, check.status) for _, check in condensed(CHECKS)]
+def test_sound_checks_of_a_brief_group_become_one_row():
+    rows = [(group, check.name, check.status) for group, check in condensed(CHECKS, {'Data'})]
     assert rows == [
-        ('Python', Status.OK),
-        ('Odd.', Status.WARN),
-        ('train: sizes', Status.FAIL),
-        ('train', Status.OK),
-        ('valid', Status.OK),
+        ('Environment', 'Python', Status.OK),
+        ('Environment', 'Odd.', Status.WARN),
+        ('Data', 'train: sizes', Status.FAIL),
+        ('Data', '3 checks', Status.OK),
     ]
+    assert condensed(CHECKS, ()) == CHECKS
+    assert condensed([], {'Data'}) == []
+
+
+def test_counts():
+    assert count_checks(check for _, check in CHECKS) == '1 fail, 1 warn, 4 ok'
+    assert count_checks([]) == '0 fail, 0 warn, 0 ok'
 
 
 def test_json_holds_every_check():

@@ -11,7 +11,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import BaseLoop, find_latest_checkpoint
 
-from mmdet_digits.checkpoints.matching import check_checkpoint
+from mmdet_digits.checkpoints.matching import check_checkpoint, check_schedulers
 from mmdet_digits.checkpoints.provenance import git_state, versions
 from mmdet_digits.checkpoints.resuming import check_resumable
 from mmdet_digits.utils.durable_files import remove_parts, write_durably
@@ -65,13 +65,17 @@ class DurableCheckpointHook(CheckpointHook):
         model = runner.model
         while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
             model = model.module
+        path = runner._load_from or find_latest_checkpoint(runner.work_dir)
         check_checkpoint(
             checkpoint,
-            runner._load_from or find_latest_checkpoint(runner.work_dir),
+            path,
             model.state_dict(),
             built.dataloader.dataset.metainfo['classes'],
             complete=not only_starts,
         )
+        if built is runner._train_loop and runner._resume:
+            states, own = checkpoint.get('param_schedulers', []), runner.param_schedulers or []
+            check_schedulers(states, path, own)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Add what MMEngine does not save by itself."""

@@ -3,6 +3,9 @@
 from mmdet.registry import HOOKS
 from mmengine.hooks import CheckpointHook, Hook
 
+VALIDATED = 'last_validated_epoch'
+"""Where the message hub keeps it; MMEngine logs what begins with ``val`` beside the metrics."""
+
 
 @HOOKS.register_module()
 class MissedValidationHook(Hook):
@@ -24,7 +27,7 @@ class MissedValidationHook(Hook):
             runner.val_loop is not None
             and epoch >= max(loop.val_begin, 1)
             and (epoch % loop.val_interval == 0 or epoch == loop.max_epochs)
-            and runner.message_hub.runtime_info.get('validated_epoch', 0) < epoch
+            and runner.message_hub.runtime_info.get(VALIDATED, 0) < epoch
         )
 
     def before_train_epoch(self, runner) -> None:
@@ -43,4 +46,4 @@ class MissedValidationHook(Hook):
 
     def after_val_epoch(self, runner, metrics=None) -> None:
         """Note the epoch in what CheckpointHook may save next."""
-        runner.message_hub.update_info('validated_epoch', runner.epoch)
+        runner.message_hub.update_info(VALIDATED, runner.epoch)
