@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from mmdet_digits.evaluation.dumped_config import get_setting
@@ -35,7 +36,7 @@ class RunSummary:
     Attributes:
         epochs: Finished epochs.
         images_seen: Batch size times iterations. The last batch of an epoch may be smaller.
-        seconds_per_epoch: Mean of :func:`epoch_seconds`.
+        seconds_per_epoch: Median of :func:`epoch_seconds`: a while of other load hardly counts.
         peak_memory_mib: The most memory needed, in MiB.
         memory_of: ``'GPU'`` or ``'process'``: what that memory is of.
         largest_batch: What ``largest_batch.json`` of the run says.
@@ -63,7 +64,7 @@ def summarize_run(run: RunHistory) -> RunSummary:
     return RunSummary(
         epochs=run.epochs,
         images_seen=_images_seen(run),
-        seconds_per_epoch=sum(seconds) / len(seconds) if seconds else None,
+        seconds_per_epoch=median(seconds) if seconds else None,
         peak_memory_mib=max(memory.values(), default=None),
         memory_of=('GPU' if on_gpu else 'process') if memory else None,
         largest_batch=_largest_batch(run),
