@@ -4,7 +4,9 @@ import contextlib
 import hashlib
 import io
 import os
+import struct
 import warnings
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +17,10 @@ import numpy as np
 from PIL import Image
 
 ORIENTATION = 274  # EXIF tag; 1 means as stored
+PNG_START = b'\x89PNG\r\n\x1a\n\0\0\0\rIHDR'
+PNG_TIME = b'\0\0\0\x07tIME'
+PNG_MODES = {0: 'L', 2: 'RGB'}
+PNG_PIXELS = 2**26  # of larger ones Pillow may say more
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,9 @@ def read_images(
 def read_header(path: Path | str) -> ImageFacts:
     """Read the header of an image. Never raises."""
     try:
+        facts = _plain_png(path)
+        if facts:
+            return facts
         with Image.open(path) as image:
             return _header(image, path)
     except Exception as error:  # Pillow raises nearly anything for a broken file
@@ -90,7 +99,7 @@ def read_pixels(path: Path | str) -> ImageFacts:
             image.verify() if image.format == 'PNG' else image.load()
         pixels = decode(data)
         size = pixels.shape[1], pixels.shape[0]
-        digest = hashlib.blake2b(pixels, digest_size=16)
+        digest = hashlib.sha256(pixels)  # which processors have instructions for
         digest.update(b'%d x %d' % size)
         return ImageFacts(**vars(header) | {'size': size, 'digest': digest.digest()})
     except Exception as error:  # as above, and cv2.error
@@ -119,6 +128,25 @@ def encode_plainly(path: Path, as_shown: bool = True) -> bytes:
     """
     flags = cv2.IMREAD_COLOR | (0 if as_shown else cv2.IMREAD_IGNORE_ORIENTATION)
     return cv2.imencode('.png', decode(Path(path).read_bytes(), flags))[1].tobytes()
+
+
+def _plain_png(path: Path | str) -> ImageFacts | None:
+    """What a PNG of the most ordinary kind is, in a third of Pillow's time; None for other files.
+
+    That is one of 8-bit RGB or grey, not interlaced, with nothing between its header and its pixels
+    but the time of its last change, which SVHN's have.
+    """
+    with open(path, 'rb', buffering=0) as file:  # noqa: PTH123  (Path.open takes longer)
+        head = file.read(64)
+    timed = head[33:41] == PNG_TIME and zlib.crc32(head[37:48]) == int.from_bytes(head[48:52])
+    if head[:16] != PNG_START or head[37:][19 * timed :][:4] != b'IDAT':
+        return None
+    width, height, bits, colour, *methods, checksum = struct.unpack('>2I5BI', head[16:33])
+    plain = bits == 8 and colour in PNG_MODES and not any(methods)
+    if not plain or zlib.crc32(head[12:29]) != checksum or not 0 < width * height < PNG_PIXELS:
+        return None
+    size = width, height
+    return ImageFacts(size=size, stored_size=size, format='PNG', mode=PNG_MODES[colour])
 
 
 def _header(image: Image.Image, path: Path | str) -> ImageFacts:

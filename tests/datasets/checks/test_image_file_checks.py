@@ -1,5 +1,7 @@
 import io
 import os
+import struct
+from zlib import crc32
 
 import cv2
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 from check_samples import SIZE, draw, failures, make_coco, outcome, table_of, write_split
 from PIL import Image
 
+from mmdet_digits.datasets.checks import images
 from mmdet_digits.datasets.checks.image_files import check_image_files
 from mmdet_digits.datasets.checks.images import encode_plainly, read_images
 
@@ -155,3 +158,30 @@ def test_plain_copies(tmp_path, content, as_shown, size):
     (fact,) = read_images([tmp_path / 'out.png'], decode=True)
     assert (fact.problem, fact.size, fact.mode) == ('', size, 'RGB')
     assert not fact.deep and not fact.turned
+
+
+def chunk(kind, content):
+    return (
+        struct.pack('>I', len(content)) + kind + content + struct.pack('>I', crc32(kind + content))
+    )
+
+
+TIME = chunk(b'tIME', bytes([7, 219, 1, 1, 0, 0, 0]))
+BROKEN_TIME = TIME[:-1] + b'?'
+
+
+@pytest.mark.parametrize('mode', ['RGB', 'L', 'P', 'RGBA', 'I;16', '1'])
+@pytest.mark.parametrize(
+    'more', [b'', TIME, BROKEN_TIME, chunk(b'tEXt', b'a\0b')], ids=['', 'time', 'broken', 'text']
+)
+@pytest.mark.parametrize(('place', 'bit'), [(0, 0), (3, 1), (17, 1), (24, 1), (28, 1), (32, 1)])
+def test_headers_of_pngs_tell_what_pillow_tells(tmp_path, monkeypatch, mode, more, place, bit):
+    content = bytearray(encoded(mode=mode))
+    content[33:33] = more
+    content[place] ^= bit  # a damaged signature, width, depth, interlacing or checksum
+    for name, length in (('whole.png', None), ('cut.png', 45), ('shorter.png', 30)):
+        (tmp_path / name).write_bytes(content[:length])
+    paths = sorted(tmp_path.iterdir())
+    found = read_images(paths, decode=False)
+    monkeypatch.setattr(images, '_plain_png', lambda path: None)
+    assert found == read_images(paths, decode=False)
