@@ -264,7 +264,10 @@ def resume_from(cfg: Config, wanted: str | None) -> None:
 
 def weights_unavailable(cfg: Config, error: URLError) -> InputError:
     """Explain that the pretrained weights of a config could not be fetched."""
-    init = cfg.model.backbone.get('init_cfg') or {}
+    backbone = cfg.model.backbone
+    init = backbone.get('init_cfg') or {}
+    unfrozen = dict(init_cfg=None, frozen_stages=-1, norm_eval=False)
+    options = [f'model.backbone.{key}={unfrozen[key]}' for key in unfrozen if key in backbone]
     return InputError(
         f'The pretrained weights could not be fetched: {error.reason}.\n'
         f'  found:    model.backbone.init_cfg.checkpoint={init.get("checkpoint")}\n'
@@ -272,8 +275,7 @@ def weights_unavailable(cfg: Config, error: URLError) -> InputError:
         '  fix: fetch the file on another machine and add\n'
         '         --cfg-options model.backbone.init_cfg.checkpoint=FILE.pth\n'
         '       or start from random weights, with every layer trained:\n'
-        '         --cfg-options model.backbone.init_cfg=None model.backbone.frozen_stages=-1 '
-        'model.backbone.norm_eval=False'
+        f'         --cfg-options {" ".join(options)}'
     )
 
 

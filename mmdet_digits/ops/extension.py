@@ -3,7 +3,8 @@
 ``mmcv.ops`` asks the compiled module ``mmcv._ext`` for every operator at import. An mmcv installed
 without a compiler has no such module, and mmdet then goes on with functions that fail when they are
 called. :func:`ensure_ops` registers a module of that name in time. Its functions are those of
-:mod:`mmdet_digits.ops.torchvision_kernels`; any other operator raises when it is called.
+:mod:`.torchvision_kernels` and :mod:`.deformable_attention`; any other operator raises when it is
+called.
 """
 
 import importlib
@@ -17,6 +18,7 @@ from typing import NoReturn
 
 import torchvision
 
+from . import deformable_attention
 from . import torchvision_kernels as kernels
 
 EXTENSION = 'mmcv._ext'
@@ -90,6 +92,8 @@ def _build_extension() -> ModuleType:
         kernels.softnms,
         kernels.roi_align_forward,
         kernels.roi_align_backward,
+        deformable_attention.ms_deform_attn_forward,
+        deformable_attention.ms_deform_attn_backward,
         get_compiler_version,
         get_compiling_cuda_version,
     ):
@@ -122,5 +126,6 @@ def _missing_op(name: str) -> Callable[..., NoReturn]:
 def _raise_missing(name: str, *args: object, **kwargs: object) -> NoReturn:
     raise NotImplementedError(
         f'{name} needs an mmcv with compiled operators. This one has none, and of those only nms, '
-        f'softnms and roi_align are replaced. Build mmcv with its operators:{BUILD_COMMANDS}'
+        'softnms, roi_align and ms_deform_attn are replaced. Build mmcv with its operators:'
+        f'{BUILD_COMMANDS}'
     )

@@ -5,6 +5,7 @@ mmdet and torch are imported inside the functions: the operators have to come fi
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 from mmdet_digits.utils.checks import Check, Status
 from mmdet_digits.utils.silence import silence
@@ -66,18 +67,28 @@ def score_difference(cfg: Mapping, device: str, dtype) -> float:
     images, rois = random_input(cfg, device)
     inputs = model.data_preprocessor(dict(inputs=images, data_samples=None), False)['inputs']
 
+    forward, classifier = first_stage(model.roi_head)
+
     def logits() -> torch.Tensor:
-        return model.roi_head._bbox_forward(model.extract_feat(inputs), rois)['cls_score'].float()
+        return forward(model.extract_feat(inputs), rois)['cls_score'].float()
 
     with torch.no_grad():
         with batch_statistics(model):
             logits()
-        classifier = model.roi_head.bbox_head.fc_cls
         classifier.weight *= LOGIT_SPREAD / logits().std()
         exact = logits().softmax(dim=1)
         with torch.autocast(device, dtype):
             rounded = logits().softmax(dim=1)
     return float((exact - rounded).abs().max())
+
+
+def first_stage(roi_head):
+    """How a RoI head, or the first stage of a cascade, computes RoIs; and its classifier."""
+    from mmdet.models.roi_heads import CascadeRoIHead
+
+    if isinstance(roi_head, CascadeRoIHead):
+        return partial(roi_head._bbox_forward, 0), roi_head.bbox_head[0].fc_cls
+    return roi_head._bbox_forward, roi_head.bbox_head.fc_cls
 
 
 def build_model(cfg: Mapping):

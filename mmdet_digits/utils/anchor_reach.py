@@ -61,7 +61,9 @@ def check_anchors(cfg: Mapping, coco: Any) -> Check:
         coco: content of the training annotation file.
     """
     generators = [
-        node for path, node in typed_dicts(cfg['model']) if path.endswith('anchor_generator')
+        node
+        for path, node in typed_dicts(cfg['model'])
+        if path.endswith('anchor_generator') and 'Point' not in str(node['type'])
     ]
     if not generators:
         return Check('Anchors', Status.OK, 'the model has none')

@@ -66,3 +66,18 @@ def test_numbers_that_are_not_finite_are_noticed(cfg, monkeypatch):
 
 def test_a_model_without_rois_is_left_out():
     assert check_amp(dict(model=dict(bbox_head={}))).status is Status.OK
+
+
+def test_of_a_cascade_the_first_stage_is_compared(cfg):
+    head = cfg.model.roi_head.bbox_head
+    cfg.model.roi_head.update(
+        type='CascadeRoIHead',
+        num_stages=2,
+        stage_loss_weights=[1, 0.5],
+        bbox_head=[dict(head, reg_class_agnostic=True)] * 2,
+    )
+    cfg.model.update(type='CascadeRCNN')
+    cfg.model.train_cfg.rcnn = [cfg.model.train_cfg.rcnn] * 2
+    check = check_amp(cfg)
+    assert check.status is Status.OK
+    assert 'class scores differ by up to' in check.found
