@@ -28,6 +28,10 @@ from mmdet_digits.utils.disk_space import check_disk
 from mmdet_digits.utils.metric_keys import check_monitored_keys
 from mmdet_digits.utils.starting_weights import check_weights
 
+NAMES_OF_PARTS = frozenset({'train_pipeline', 'val_pipeline', 'test_pipeline'})
+"""What mmdet's configs call a part that they use further down. A dumped config keeps the name, and
+its value need no longer be that of the part, which an option may have changed."""
+
 
 def preflight(cfg: Mapping, names: Sequence[str]) -> list[Check]:
     """Make every check that takes no more than a moment.
@@ -183,7 +187,7 @@ def unread_keys(keys: Mapping, text: str) -> tuple[list[Check], list[str]]:
     for key in keys:
         uses = re.findall(rf'(?<![\w.]){key}\b(?!\s*=[^=])|_base_\.{key}\b', source)
         used_up = keys[key] in values  # a dumped config keeps the names its values came from
-        if key in READ_KEYS or uses or used_up:
+        if key in READ_KEYS or key in NAMES_OF_PARTS or uses or used_up:
             continue
         close = difflib.get_close_matches(key, READ_KEYS, n=1, cutoff=0.8)
         if close:

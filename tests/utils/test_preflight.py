@@ -85,8 +85,10 @@ def test_top_level_keys(source, suspicious, unread):
 def test_names_of_a_dumped_config_are_not_taken_for_misspelt_keys():
     pipeline = [dict(type='Load')]
     keys = dict(test_pipeline=pipeline, test_dataloader=dict(dataset=dict(pipeline=pipeline)))
-    findings, _ = unread_keys(keys, 'test_pipeline = []\ntest_dataloader = dict()')
-    assert findings == []
+    text = 'test_pipeline = []\ntest_dataloader = dict()'
+    assert unread_keys(keys, text)[0] == []
+    changed_by_option = dict(keys, test_pipeline=[dict(type='Load', to_float32=True)])
+    assert unread_keys(changed_by_option, text)[0] == []
 
 
 def loader(root, ann_file, img):
