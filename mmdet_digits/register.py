@@ -12,6 +12,7 @@ import mmdet_digits.checkpoints.local_backend  # noqa: E402
 import mmdet_digits.checkpoints.schemes  # noqa: E402
 import mmdet_digits.datasets.digits_dataset  # noqa: E402
 import mmdet_digits.datasets.samplers.size_grouped_batch_sampler  # noqa: E402
+import mmdet_digits.datasets.synthetic_digits  # noqa: E402
 import mmdet_digits.datasets.transforms.color_jitter  # noqa: E402
 import mmdet_digits.datasets.transforms.load_checked_image  # noqa: E402
 import mmdet_digits.datasets.transforms.random_area_erasing  # noqa: E402

@@ -9,14 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from mmdet_digits.datasets.linking import LinkedSplit, link_dataset
+from mmdet_digits.datasets.synthetic import DatasetSpec, SceneSource, load_supplies, write_dataset
 from mmdet_digits.datasets.synthetic.contact_sheets import write_contact_sheet
+from mmdet_digits.datasets.synthetic.ingredients import INGREDIENTS, all_but
 from mmdet_digits.datasets.synthetic.parameters import LOOKS
-from mmdet_digits.datasets.synthetic.writer import (
-    DatasetSpec,
-    SplitSummary,
-    draw_image,
-    write_dataset,
-)
+from mmdet_digits.datasets.synthetic.spec import draw_image
+from mmdet_digits.datasets.synthetic.writer import SplitSummary
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.visualization.progress import image_progress
 
@@ -46,6 +44,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     draw.add_argument('--overwrite', action='store_true', help='replace an earlier synthetic set')
     draw.add_argument('--contact-sheet', type=Path, metavar='FILE', help='PNG of the first images')
     draw.add_argument('--boxes', action='store_true', help='draw boxes on the contact sheet')
+    add_source_options(draw)
     link = commands.add_parser('link', help='link a folder that has the HW2 format')
     link.add_argument('source', type=Path, metavar='SRC', help='holds train/ and train.json')
     link.add_argument('--out', type=Path, default=DEFAULT_OUT, help='default: %(default)s')
@@ -58,9 +57,43 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `read_source` reads."""
+    group = parser.add_argument_group('what the scenes are made from, instead of what comes along')
+    for name, metavar, text in (
+        (
+            'glyphs',
+            'PATH',
+            "handwriting: mnist.npz, MNIST's files in a folder, or folders 0/ to 9/",
+        ),
+        ('fonts', 'FOLDER', 'TrueType and OpenType fonts'),
+        ('backgrounds', 'FOLDER', 'photographs without digits, cropped at random as the wall'),
+        (
+            'layouts',
+            'FILE',
+            'COCO .json or .json.gz: sizes, boxes and numbers of real images',
+        ),
+        ('box-style', 'FILE', 'how loose the boxes are: of tools/analysis_tools/box_style.py'),
+    ):
+        group.add_argument(f'--{name}', metavar=metavar, help=text)
+    names = ', '.join(INGREDIENTS)
+    choice = group.add_mutually_exclusive_group()
+    common = dict(nargs='+', action='extend', choices=INGREDIENTS, metavar='NAME')
+    choice.add_argument('--without', **common, help=f'leave out ingredients: {names}')
+    choice.add_argument('--only', **common, help='leave out all others')
+
+
+def read_source(args: argparse.Namespace) -> SceneSource:
+    """What the scenes are to be made from, by the command line."""
+    without = all_but(args.only) if args.only else args.without or ()
+    files = (args.glyphs, args.fonts, args.backgrounds, args.layouts, args.box_style)
+    return SceneSource(*files, without=tuple(without))
+
+
 def run_synthetic(args: argparse.Namespace, console: Console) -> None:
     """Draw the dataset and say what was written."""
-    spec = DatasetSpec(args.train, args.valid, args.test, args.seed, args.look)
+    source = read_source(args)
+    spec = DatasetSpec(args.train, args.valid, args.test, args.seed, args.look, source)
     progress = image_progress(console)
     tasks = {}
 
@@ -74,6 +107,8 @@ def run_synthetic(args: argparse.Namespace, console: Console) -> None:
         summaries = write_dataset(args.out, spec, args.workers, args.overwrite, advance)
     finally:
         progress.stop()
+    for note in load_supplies(source).notes:
+        console.print(note, soft_wrap=True)
     if summaries is None:
         console.print(f'{args.out}: already there, complete, with the same values.', soft_wrap=True)
     else:

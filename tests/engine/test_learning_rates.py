@@ -113,7 +113,11 @@ def cosine(half_period: int):
 
 
 EXPECTED = {
+    'cascade_rcnn_r50': step(30),
+    'dino_r50': warmed_up_cosine,
+    'rtmdet_tiny': warmed_up_cosine,
     'frcnn_tiny': warmed_up_cosine,
+    'frcnn_tiny_endless': warmed_up_cosine,
     'frcnn_fp32': step(30),
     'frcnn_amp': step(15),
     'frcnn_v2_fp32': step(30),

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from mmdet_digits.cli import config_parser, load_config
@@ -92,6 +93,13 @@ def test_ctrl_c_leaves_nothing_that_looks_complete(tmp_path):
         (('--seed', '-3'), '--seed -3: not possible', 1),
         (('--workers', '0'), '--workers 0: not possible', 1),
         (('--train', 'many'), "invalid int value: 'many'", 2),
+        (('--glyphs', 'absent.npz'), 'absent.npz: no such file', 1),
+        (('--fonts', 'absent'), 'absent is no folder', 1),
+        (('--box-style', 'absent.json'), 'absent.json: no such file', 1),
+        (('--without', 'strokes', 'fonts', '--without', 'handwriting'), 'no digits', 1),
+        (('--only', 'blur'), 'no digits', 1),
+        (('--without', 'bluur'), "invalid choice: 'bluur'", 2),
+        (('--without', 'blur', '--only', 'fonts'), 'not allowed with argument', 2),
     ],
 )
 def test_bad_arguments_write_nothing(tmp_path, monkeypatch, capsys, args, message, expected):
@@ -104,6 +112,34 @@ def test_bad_arguments_write_nothing(tmp_path, monkeypatch, capsys, args, messag
     assert status == expected
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_users_files_and_ingredients_reach_the_scenes(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('COLUMNS', '120')
+    Path('photos').mkdir()
+    cv2.imwrite('photos/wall.png', np.full((60, 90, 3), (10, 10, 200), np.uint8))
+    boxes = make_real(tmp_path / 'hw2', splits=('train',))
+    coco = json.loads((boxes / 'train.json').read_text())
+    coco['images'][0] |= {'width': 120, 'height': 60}
+    for box, x in zip(coco['annotations'], (30, 52), strict=True):
+        box['bbox'] = [x, 10, 20, 40]
+    coco['categories'] = [{'id': d + 1, 'name': str(d)} for d in range(10)]
+    tiny = {'id': 9, 'image_id': 9, 'category_id': 1, 'bbox': [1, 1, 2, 3]}
+    coco['annotations'].append(tiny)
+    coco['images'].append({'id': 9, 'file_name': '9.png', 'width': 9, 'height': 9})
+    Path('layouts.json').write_text(json.dumps(coco))
+    main = runpy.run_path(str(TOOL))['main']
+    options = ('--backgrounds', 'photos', '--layouts', 'layouts.json')
+    only = ('--only', 'fonts', 'layouts', '--only', 'blur')
+    assert main(['synthetic', *FEW, '--out', 'out', *options, *only]) == 0
+    assert 'layouts.json: 1 of 2 numbers are left out' in capsys.readouterr().out
+    assert len(json.loads(Path('out/train.json').read_text())['annotations']) == 3 * 2
+    image = cv2.imread('out/train/1.png')[0].mean(0)
+    assert image[2] > 1.5 * image[0]
+    source = json.loads(Path('out/synthetic.json').read_text())['spec']['source']
+    assert set(source) == {'backgrounds', 'layouts', 'without'}
+    assert {'strokes', 'handwriting', 'jpeg'} < set(source['without'])
 
 
 def test_drawing_needs_no_torch(tmp_path):

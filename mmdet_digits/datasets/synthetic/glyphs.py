@@ -5,6 +5,7 @@ is a tuple of ten glyphs, the digits 0..9.
 """
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +13,13 @@ import cv2
 import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from sklearn.datasets import load_digits
 
-from mmdet_digits.datasets.synthetic.parameters import STYLE, choose
+from mmdet_digits.datasets.synthetic.parameters import STYLE, StyleParameters, choose
 from mmdet_digits.datasets.synthetic.stroke_font import draw_stroke_digit, sample_stroke_style
 
+DIGITS = '0123456789'
 GLYPH_HEIGHT = 64
+INK = 128  # least coverage of a pixel that belongs to the digit
 
 Face = tuple[np.ndarray, ...]
 
@@ -47,6 +49,7 @@ TRUETYPE_FONTS = (
 """Of the 38 fonts that come with Matplotlib, those with lining digits: cmmi10 has old-style ones,
 the others hold symbols only."""
 
+# What house numbers look like.
 _UPRIGHT_BOLD = ('DejaVuSans-Bold', 'DejaVuSerif-Bold', 'STIXGeneralBol', 'cmb10', 'cmss10')
 
 HERSHEY_FONTS = {
@@ -71,20 +74,27 @@ class GlyphSet:
     Args:
         truetype: Faces by font name.
         hershey: Faces by font name and pen, such as ``'simplex-6'``.
-        handwriting: For each digit 0..9 its samples, about 180 each.
-        letters: Distractor glyphs from the TrueType fonts.
+        handwriting: For each digit 0..9 its samples; of scikit-learn's about 180 each.
+        letters: Distractor glyphs from Matplotlib's TrueType fonts.
+        favourites: TrueType fonts that half of the numbers are written in; may be none.
     """
 
     truetype: dict[str, Face]
     hershey: dict[str, Face]
-    handwriting: tuple[tuple[np.ndarray, ...], ...]
+    handwriting: tuple[Sequence[np.ndarray], ...]
     letters: tuple[np.ndarray, ...]
+    favourites: tuple[str, ...] = ()
 
 
 @functools.cache
 def load_glyphs() -> GlyphSet:
-    """Render every glyph once per process, in about two seconds."""
-    truetype = {name: tuple(_truetype_glyphs(name, '0123456789')) for name in TRUETYPE_FONTS}
+    """Render every glyph that comes with the libraries, once per process."""
+    from sklearn.datasets import load_digits  # takes long to import, and most runs draw nothing
+
+    fonts = Path(matplotlib.get_data_path()) / 'fonts' / 'ttf'
+    truetype = {
+        name: tuple(truetype_glyphs(fonts / f'{name}.ttf', DIGITS)) for name in TRUETYPE_FONTS
+    }
     hershey = {
         f'{name}-{thickness}': tuple(_hershey_glyph(font, d, thickness) for d in range(10))
         for name, font in HERSHEY_FONTS.items()
@@ -94,12 +104,18 @@ def load_glyphs() -> GlyphSet:
     samples = [[] for _ in range(10)]
     for image, digit in zip(data.images, data.target, strict=True):
         samples[digit].append(_handwritten_glyph(image))
-    letters = [glyph for name in _UPRIGHT_BOLD for glyph in _truetype_glyphs(name, LETTERS)]
-    return GlyphSet(truetype, hershey, tuple(map(tuple, samples)), tuple(letters))
+    letters = [
+        glyph for name in _UPRIGHT_BOLD for glyph in truetype_glyphs(fonts / f'{name}.ttf', LETTERS)
+    ]
+    return GlyphSet(truetype, hershey, tuple(map(tuple, samples)), tuple(letters), _UPRIGHT_BOLD)
 
 
 def sample_number_glyphs(
-    rng: np.random.Generator, glyphs: GlyphSet, digits: str, aspect: float
+    rng: np.random.Generator,
+    glyphs: GlyphSet,
+    digits: str,
+    aspect: float,
+    params: StyleParameters = STYLE,
 ) -> tuple[str, list[np.ndarray]]:
     """Choose the shapes of one number: one face for all, or one handwritten sample per digit.
 
@@ -108,11 +124,12 @@ def sample_number_glyphs(
         glyphs: The loaded glyphs.
         digits: The number, such as ``'407'``.
         aspect: Wished width / height of its digits; the pen font is drawn with it.
+        params: The distributions.
 
     Returns:
         The family (a key of `StyleParameters.family_weights`) and a glyph per digit.
     """
-    family = choose(rng, STYLE.family_weights)
+    family = choose(rng, params.family_weights)
     if family == 'stroke':
         style = sample_stroke_style(rng, float(np.clip(aspect, 0.3, 0.85)))
         return family, [draw_stroke_digit(int(d), style, GLYPH_HEIGHT) for d in digits]
@@ -120,8 +137,9 @@ def sample_number_glyphs(
         chosen = [glyphs.handwriting[int(d)] for d in digits]
         return family, [samples[rng.integers(len(samples))] for samples in chosen]
     faces = getattr(glyphs, family)
-    if family == 'truetype' and rng.random() < 0.5:
-        name = _UPRIGHT_BOLD[rng.integers(len(_UPRIGHT_BOLD))]  # what house numbers look like
+    favourites = glyphs.favourites
+    if family == 'truetype' and favourites and rng.random() < 0.5:
+        name = favourites[rng.integers(len(favourites))]
     else:
         name = list(faces)[rng.integers(len(faces))]
     return family, [faces[name][int(d)] for d in digits]
@@ -143,23 +161,28 @@ def change_weight(glyph: np.ndarray, amount: int) -> np.ndarray:
 
 
 def fit_glyph(coverage: np.ndarray) -> np.ndarray:
-    """Crop to the ink (coverage >= 128) and scale to `GLYPH_HEIGHT`, keeping the aspect."""
-    x, y, w, h = cv2.boundingRect((coverage > 127).view(np.uint8))
+    """Crop to the `INK` and scale to `GLYPH_HEIGHT`, keeping the aspect."""
+    x, y, w, h = cv2.boundingRect((coverage >= INK).view(np.uint8))
     crop = coverage[y : y + h, x : x + w]
     width = max(round(w * GLYPH_HEIGHT / h), 3)
     interpolation = cv2.INTER_AREA if h >= GLYPH_HEIGHT else cv2.INTER_LINEAR
     return cv2.resize(crop, (width, GLYPH_HEIGHT), interpolation=interpolation)
 
 
-def _truetype_glyphs(name: str, characters: str) -> list[np.ndarray]:
-    path = Path(matplotlib.get_data_path()) / 'fonts' / 'ttf' / f'{name}.ttf'
+def truetype_glyphs(path: Path, characters: str) -> list[np.ndarray]:
+    """Render characters of a font file, each (64, W)."""
+    return [fit_glyph(ink) for ink in truetype_ink(path, characters)]
+
+
+def truetype_ink(path: Path, characters: str) -> list[np.ndarray]:
+    """Render characters of a font file, each on a (300, 300) canvas, at the same size."""
     font = ImageFont.truetype(str(path), 100)
-    found = []
+    canvases = []
     for character in characters:
-        canvas = Image.new('L', (180, 180))
-        ImageDraw.Draw(canvas).text((40, 20), character, font=font, fill=255)
-        found.append(fit_glyph(np.asarray(canvas)))
-    return found
+        canvas = Image.new('L', (300, 300))
+        ImageDraw.Draw(canvas).text((100, 80), character, font=font, fill=255)
+        canvases.append(np.asarray(canvas))
+    return canvases
 
 
 def _hershey_glyph(font: int, digit: int, thickness: int) -> np.ndarray:

@@ -88,12 +88,10 @@ def sample_layout(
     widths = height * _aspects(digits, np.asarray(glyph_aspects, float), digit_aspect, params)
     stacked = len(digits) > 1 and rng.random() < params.stacked_rate
     slant = params.slant.sample(rng) if not stacked else rng.normal(0, 3)
-    kind = int(rng.choice(3, p=params.slant_kind_weights))
-    if kind == 2 and abs(slant) < 8:
-        kind = 0
+    kind = slant_kind(rng, slant, params)
     centres = _centres(rng, widths, height, stacked, slant if kind == 2 else 0.0, params)
     digit_to_plane = _digit_homographies(rng, centres, widths, height, params)
-    view = _view(rng, slant, kind, np.ptp(centres[:, 0]) + height, params)
+    view = view_of_plane(rng, slant, kind, np.ptp(centres[:, 0]) + height, params)
     quads = project(view @ digit_to_plane, _UNIT_CORNERS).reshape(-1, 2)
     image_width, image_height, shrink, shift = _frame(rng, len(digits), quads, params)
     to_image = np.array([[shrink, 0, shift[0]], [0, shrink, shift[1]], [0, 0, 1]]) @ view
@@ -107,6 +105,12 @@ def sample_layout(
         unit @ digit_to_plane,
         to_image @ np.diag([1 / shrink, 1 / shrink, 1.0]),
     )
+
+
+def slant_kind(rng: np.random.Generator, slant: float, params: LayoutParameters) -> int:
+    """How a slant comes about, as an index of `LayoutParameters.slant_kind_weights`."""
+    kind = int(rng.choice(3, p=params.slant_kind_weights))
+    return 0 if kind == 2 and abs(slant) < params.steps_from else kind
 
 
 def _aspects(
@@ -162,7 +166,7 @@ def _digit_homographies(
     return mats
 
 
-def _view(
+def view_of_plane(
     rng: np.random.Generator, slant: float, kind: int, extent: float, params: LayoutParameters
 ) -> np.ndarray:
     """Rotation, shear and perspective of the plane; determinant of the linear part about 1."""

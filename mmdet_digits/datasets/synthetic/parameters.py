@@ -35,6 +35,11 @@ class Quantiles:
         return float(np.interp(p, self.probabilities, self.values))
 
 
+def uniform(low: float, high: float) -> Quantiles:
+    """Every value between two, equally often."""
+    return Quantiles((0, 1), (low, high))
+
+
 @dataclass(frozen=True)
 class LayoutParameters:
     """What is written where. Source: SVHN, unless a comment says otherwise."""
@@ -96,8 +101,9 @@ class LayoutParameters:
         )
     )
     # How the slant comes about; ours. Vertical shear is a facade seen from the side, rotation a
-    # tilted plate or camera, steps are upright digits mounted on a diagonal (only above 8 degrees).
+    # tilted plate or camera, steps are upright digits mounted on a diagonal.
     slant_kind_weights: tuple[float, float, float] = (0.5, 0.3, 0.2)  # shear, rotation, steps
+    steps_from: float = 8.0  # degrees; below it there are no steps, but shear
     italic_rate: float = 0.2  # ours
     italic_degrees: float = 9.0  # standard deviation; ours
     perspective: float = 0.12  # standard deviation of the change of scale over the number; ours
@@ -186,6 +192,7 @@ class Look:
 
     layout: LayoutParameters
     degradation: DegradationParameters
+    style: StyleParameters = STYLE
 
 
 LOOKS = {

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmdet_digits.datasets.synthetic.backgrounds import bgr, blend, smooth_noise
-from mmdet_digits.datasets.synthetic.parameters import STYLE
+from mmdet_digits.datasets.synthetic.parameters import STYLE, StyleParameters
+from mmdet_digits.datasets.synthetic.walls import bgr, blend, smooth_noise
 
 PLATE_COLOURS = (  # RGB of the plate, RGB of its digits, weight; ours, after SVHN's images
     ((38, 54, 118), (232, 234, 238), 3.6),
@@ -55,16 +55,19 @@ class Plate:
         return distance
 
 
-def sample_plates(rng: np.random.Generator, boxes: np.ndarray, size: float) -> list[Plate]:
+def sample_plates(
+    rng: np.random.Generator, boxes: np.ndarray, size: float, style: StyleParameters = STYLE
+) -> list[Plate]:
     """One plate for the number, or one per digit.
 
     Args:
         rng: Random generator.
         boxes: (N, 4) x1, y1, x2, y2 of the digits in the plane.
         size: Digit height.
+        style: The distributions.
     """
     low, high = boxes[:, :2].min(0), boxes[:, 2:].max(0)
-    if len(boxes) > 1 and rng.random() < STYLE.tiles_rate:
+    if len(boxes) > 1 and rng.random() < style.tiles_rate:
         pad = np.array([max(0.02, rng.normal(0.05, 0.02)), rng.uniform(0.08, 0.25)]) * size
         groups = [(box[:2], box[2:]) for box in boxes]
     else:
@@ -103,18 +106,19 @@ def draw_plates(
     u: np.ndarray,
     v: np.ndarray,
     size: float,
+    style: StyleParameters = STYLE,
 ) -> np.ndarray:
     """Draw plates in place and return the (3, 1, 1) BGR colour for the digits on them."""
     face, ink = sample_plate_colours(rng)
     pixel = max(float(np.ptp(u[0])) / u.shape[1], 0.2)  # plane units per pixel
     shade = rng.uniform(0.15, 0.6) if rng.random() < 0.6 else 0.0
     shift = rng.normal(0, 0.04, 2) * size
-    border = rng.random() < STYLE.border_rate
+    border = rng.random() < style.border_rate
     inset, line = rng.uniform(0.0, 0.09) * size, rng.uniform(0.025, 0.06) * size
     edge_light = rng.uniform(-0.4, 0.4)
     stains = smooth_noise(rng, u.shape, size / pixel) * rng.uniform(0.5, 5)
     slope = rng.normal(0, 0.06)
-    screws = rng.random() < STYLE.screw_rate
+    screws = rng.random() < style.screw_rate
     for plate in plates:
         if shade:
             far = plate.distance(u - shift[0], v - abs(shift[1]))

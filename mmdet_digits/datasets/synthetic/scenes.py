@@ -5,14 +5,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mmdet_digits.datasets.synthetic import backgrounds, degradations, plates
-from mmdet_digits.datasets.synthetic.glyphs import (
-    GlyphSet,
-    change_weight,
-    sample_number_glyphs,
-)
+from mmdet_digits.datasets.box_style import clip_boxes
+from mmdet_digits.datasets.synthetic import degradations, plates, walls
+from mmdet_digits.datasets.synthetic.glyphs import change_weight, sample_number_glyphs
+from mmdet_digits.datasets.synthetic.ingredients import look_without
 from mmdet_digits.datasets.synthetic.layouts import Layout, project, sample_digits, sample_layout
-from mmdet_digits.datasets.synthetic.parameters import LOOKS, STYLE, DegradationParameters
+from mmdet_digits.datasets.synthetic.parameters import DegradationParameters, StyleParameters
+from mmdet_digits.datasets.synthetic.real_layouts import fill_place
+from mmdet_digits.datasets.synthetic.sources import Supplies
+from mmdet_digits.datasets.synthetic.surroundings import draw_surroundings
 
 BOX_THRESHOLD = 0.5
 """A pixel belongs to a digit where the digit covers at least this share of its fullest pixel."""
@@ -27,7 +28,8 @@ class Scene:
         digits: The number in reading order (left to right, or top to bottom when stacked).
         bboxes: (N, 4) float64 x, y, w, h in pixels: COCO's convention, the upper left corner of
             the image is (0, 0) and pixel i covers i..i+1. Tight around the drawn digit before
-            blur and noise, to half a pixel for digits below 40 px and to a pixel above.
+            blur and noise, to half a pixel for digits below 40 px and to a pixel above; or as the
+            box style has them, cut at the edges of the image.
         family: Where the glyphs come from, see `StyleParameters.family_weights`.
     """
 
@@ -38,27 +40,36 @@ class Scene:
 
 
 def draw_scene(
-    rng: np.random.Generator, glyphs: GlyphSet, digits: str | None = None, look: str = 'street'
+    rng: np.random.Generator, supplies: Supplies, digits: str | None = None, look: str = 'street'
 ) -> Scene:
     """Draw one scene; every random choice comes from ``rng``.
 
     Args:
         rng: Random generator.
-        glyphs: From `load_glyphs`.
-        digits: The number to show; drawn when None.
+        supplies: From `load_supplies`.
+        digits: The number to show, laid out freely; drawn when None.
         look: One of ``LOOKS``.
     """
-    params = LOOKS[look]
-    digits = sample_digits(rng, params.layout) if digits is None else digits
-    aspect = params.layout.digit_aspect.sample(rng)
-    family, shapes = sample_number_glyphs(rng, glyphs, digits, aspect)
+    params = look_without(look, supplies.without)
+    place = supplies.layouts.sample(rng) if supplies.layouts and digits is None else None
+    if place:
+        digits, aspect = place.digits, place.digit_aspect
+    else:
+        digits = sample_digits(rng, params.layout) if digits is None else digits
+        aspect = params.layout.digit_aspect.sample(rng)
+    family, shapes = sample_number_glyphs(rng, supplies.glyphs, digits, aspect, params.style)
     amount = int(rng.integers(-1, 5)) if family != 'handwriting' else int(rng.integers(-3, 2))
     shapes = [change_weight(shape, amount) for shape in shapes]
     aspects = np.array([shape.shape[1] / shape.shape[0] for shape in shapes])
-    layout = sample_layout(rng, digits, aspects, aspect, params.layout)
+    if place:
+        layout = fill_place(rng, place, aspects, params.layout)
+    else:
+        layout = sample_layout(rng, digits, aspects, aspect, params.layout)
     scale = 2 if layout.digit_height < 40 else 1  # small digits are drawn at twice the size
-    image, masks = _draw(rng, layout, shapes, glyphs, scale)
+    image, masks = _draw(rng, layout, shapes, supplies, scale, params.style)
     bboxes = tight_boxes(masks) / scale
+    if supplies.box_style:
+        bboxes = clip_boxes(supplies.box_style.apply(bboxes), layout.width, layout.height)
     image = _photograph(rng, image, masks.max(0), layout, scale, params.degradation)
     return Scene(image, digits, bboxes, family)
 
@@ -118,26 +129,31 @@ def _draw(
     rng: np.random.Generator,
     layout: Layout,
     shapes: list[np.ndarray],
-    glyphs: GlyphSet,
+    supplies: Supplies,
     scale: int,
+    style: StyleParameters,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The scene without camera, (3, H, W) float32, and the digits' coverage (N, H, W)."""
     u, v = plane_grid(layout, scale)
     size = layout.digit_height
     masks = digit_masks(layout, shapes, scale)
-    image = backgrounds.draw_wall(rng, u, v, size)
+    if supplies.photos:
+        image = supplies.photos.crop(rng, layout.width * scale, layout.height * scale)
+    else:
+        image = walls.draw_wall(rng, u, v, size, style)
     quads = layout.quads.reshape(-1, 2) * scale
     extent = np.concatenate([quads.min(0), quads.max(0)])
-    backgrounds.draw_surroundings(image, rng, extent, size * scale, glyphs.letters)
-    on_plate = rng.random() < STYLE.plate_rate
+    draw_surroundings(image, rng, extent, size * scale, supplies.glyphs.letters, style)
+    on_plate = rng.random() < style.plate_rate
     if on_plate:
         corners = project(layout.digit_to_plane, np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]]))
         boxes = np.concatenate([corners.min(1), corners.max(1)], 1)
-        ink = plates.draw_plates(image, rng, plates.sample_plates(rng, boxes, size), u, v, size)
+        chosen = plates.sample_plates(rng, boxes, size, style)
+        ink = plates.draw_plates(image, rng, chosen, u, v, size, style)
     else:
         ink = _wall_ink(rng, _ground_level(image, masks.max(0)))
-    masks = _draw_numerals(image, rng, masks, ink, size * scale, on_plate)
-    image *= backgrounds.light(rng, image.shape[1:], size * scale)
+    masks = _draw_numerals(image, rng, masks, ink, size * scale, on_plate, style)
+    image *= walls.light(rng, image.shape[1:], style)
     return image, masks
 
 
@@ -150,7 +166,7 @@ def _wall_ink(rng: np.random.Generator, ground: np.ndarray) -> np.ndarray:
         )
     elif kind < 0.5:  # brass, copper, blue, red
         choices = ((176, 138, 78), (120, 84, 60), (44, 60, 120), (130, 44, 40))
-        ink = backgrounds.bgr(choices[rng.integers(4)]) * rng.uniform(0.6, 1.3)
+        ink = walls.bgr(choices[rng.integers(4)]) * rng.uniform(0.6, 1.3)
     elif ground.mean() > 110:
         ink = rng.uniform(15, 70) + rng.normal(0, 5, (3, 1, 1))
     else:
@@ -176,24 +192,25 @@ def _draw_numerals(
     ink: np.ndarray,
     size: float,
     on_plate: bool,
+    style: StyleParameters,
 ) -> np.ndarray:
     """Paint the digits in place; returns their coverage including an outline, if they have one."""
     alpha = masks.max(0)
-    if rng.random() < STYLE.outline_rate:
+    if rng.random() < style.outline_rate:
         masks = _draw_outline(image, rng, masks, ink, size)
-    if not on_plate and rng.random() < STYLE.shadow_rate:
+    if not on_plate and rng.random() < style.shadow_rate:
         shift = rng.uniform(-0.07, 0.07, 2) * size
         move = np.array([[1, 0, shift[0]], [0, 1, abs(shift[1])]], np.float32)
         shadow = cv2.warpAffine(alpha, move, alpha.shape[::-1])
         shadow = cv2.GaussianBlur(shadow, (0, 0), max(0.5, rng.uniform(0.01, 0.05) * size))
         image *= 1 - np.float32(rng.uniform(0.2, 0.6)) * shadow
     surface = ink
-    if rng.random() < STYLE.relief_rate:
+    if rng.random() < style.relief_rate:
         surface = ink + _relief(rng, alpha, size)
-    if rng.random() < STYLE.worn_rate:
-        wear = backgrounds.smooth_noise(rng, alpha.shape, rng.uniform(0.1, 0.5) * size)
+    if rng.random() < style.worn_rate:
+        wear = walls.smooth_noise(rng, alpha.shape, rng.uniform(0.1, 0.5) * size)
         alpha = alpha * np.clip(0.9 + 0.16 * wear, 0.45, 1)
-    backgrounds.blend(image, surface, alpha)
+    walls.blend(image, surface, alpha)
     return masks
 
 
@@ -206,7 +223,7 @@ def _draw_outline(
     wide = np.stack([cv2.dilate(mask, pen) for mask in masks])
     level = ink.mean()
     rim = ink + (rng.uniform(60, 130) if level < 128 else -rng.uniform(60, 130))
-    backgrounds.blend(image, np.clip(rim, 5, 250).astype(np.float32), wide.max(0))
+    walls.blend(image, np.clip(rim, 5, 250).astype(np.float32), wide.max(0))
     return wide
 
 

@@ -1,79 +1,25 @@
-"""Write a folder of synthetic scenes in the HW2 format, with several processes.
-
-``synthetic.json`` in the folder says what made it. It is written first with ``"complete": false``
-and last with ``"complete": true``; without it a folder is never touched.
-"""
+"""Write a folder of synthetic scenes in the HW2 format, with several processes."""
 
 import concurrent.futures
 import contextlib
-import hashlib
-import json
 import multiprocessing
 import os
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from mmdet_digits.datasets.coco_files import CATEGORIES
-from mmdet_digits.datasets.synthetic.folders import FIX, SPLITS, FolderError, describe
-from mmdet_digits.datasets.synthetic.glyphs import load_glyphs
-from mmdet_digits.datasets.synthetic.parameters import GENERATOR_VERSION, LOOKS
-from mmdet_digits.datasets.synthetic.scenes import Scene, draw_scene
+from mmdet_digits.datasets.synthetic.markers import prepare_folder, write_json, write_marker
+from mmdet_digits.datasets.synthetic.sources import load_supplies
+from mmdet_digits.datasets.synthetic.spec import DatasetSpec, draw_image
 from mmdet_digits.utils.errors import InputError
 
-MARKER = 'synthetic.json'
 CHUNK = 20  # images per task of a worker
-
-
-@dataclass(frozen=True)
-class DatasetSpec:
-    """What to draw. The same values give the same bytes.
-
-    Args:
-        train: Images in ``train/``.
-        valid: Images in ``valid/``.
-        test: Images in ``test/``.
-        seed: Not negative.
-        look: How hard the scenes are to read: ``'street'``, as SVHN, or ``'clear'``.
-    """
-
-    train: int = 2000
-    valid: int = 200
-    test: int = 200
-    seed: int = 0
-    look: str = 'street'
-
-    def __post_init__(self):
-        if self.look not in LOOKS:
-            raise InputError(
-                f'--look {self.look}: no such look.', self.look, ' or '.join(LOOKS), 'choose one'
-            )
-        for name, value in {**self.counts, 'seed': self.seed}.items():
-            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-                raise InputError(
-                    f'--{name} {value}: not possible.',
-                    repr(value),
-                    'a whole number, 0 or more',
-                    f'give another --{name}',
-                )
-        if not any(self.counts.values()):
-            raise InputError(
-                'There is nothing to draw.',
-                '--train, --valid and --test are all 0',
-                'at least one image',
-                'give one of them a number',
-            )
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Images per split."""
-        return {split: getattr(self, split) for split in SPLITS}
 
 
 @dataclass(frozen=True)
@@ -93,12 +39,6 @@ class SplitSummary:
     digits: int
     lengths: dict[int, int]
     seconds: float
-
-
-def draw_image(spec: DatasetSpec, split: str, index: int) -> Scene:
-    """Draw image ``index`` (from 1) of a split; its generator depends on nothing else."""
-    sequence = np.random.SeedSequence((spec.seed, SPLITS.index(split), index))
-    return draw_scene(np.random.default_rng(sequence), load_glyphs(), look=spec.look)
 
 
 def write_dataset(
@@ -124,7 +64,7 @@ def write_dataset(
 
     Raises:
         FolderError: The folder is not ours, or holds something else; nothing is changed.
-        InputError: ``workers`` is below 1.
+        InputError: ``workers`` is below 1, or a file of the source is not what it should be.
     """
     out = Path(out)
     workers = _cpus() if workers is None else workers
@@ -132,9 +72,10 @@ def write_dataset(
         raise InputError(
             f'--workers {workers}: not possible.', str(workers), '1 or more', 'give another number'
         )
+    load_supplies(spec.source)  # complains before anything is written; processes inherit it
     if not prepare_folder(out, spec, overwrite):
         return None
-    _write_json(out / MARKER, _marker(spec, complete=False))
+    write_marker(out, spec, complete=False)
     summaries, contents = [], {}
     tasks = sum(-(-count // CHUNK) for count in spec.counts.values())
     with _pool(min(workers, tasks), start_method) as run:
@@ -149,48 +90,9 @@ def write_dataset(
             contents[split] = coco(records)
             summaries.append(_summary(split, records, time.perf_counter() - start))
     for split, content in contents.items():
-        _write_json(out / f'{split}.json', content)
-    _write_json(out / MARKER, _marker(spec, complete=True, out=out))
+        write_json(out / f'{split}.json', content)
+    write_marker(out, spec, complete=True)
     return summaries
-
-
-def prepare_folder(out: Path, spec: DatasetSpec, overwrite: bool) -> bool:
-    """Decide whether ``out`` may be written, and clear an earlier run from it if so.
-
-    Returns:
-        False if it already holds exactly ``spec``.
-
-    Raises:
-        FolderError: It may not.
-    """
-    if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise FolderError(f'{out}: scenes cannot be written there.', describe(out), 'a folder', FIX)
-    if not out.exists() or not any(out.iterdir()):
-        out.mkdir(parents=True, exist_ok=True)
-        return True
-    marker = _read_marker(out)
-    made = DatasetSpec(**marker['spec'])
-    same = made == spec and marker['generator_version'] == GENERATOR_VERSION
-    if not overwrite:
-        if not same:
-            raise FolderError(
-                f'{out} holds other synthetic data; nothing was changed.',
-                _tell(made, marker),
-                _tell(spec),
-                'add --overwrite to replace it, or give another --out',
-            )
-        if marker['complete']:
-            damage = _damage(out, made, marker)
-            if damage:
-                raise FolderError(
-                    f'{out} is not as it was drawn; nothing was changed.',
-                    damage,
-                    'every file as it was drawn',
-                    'add --overwrite to draw it again, or give another --out',
-                )
-            return False
-    _clear(out, made)
-    return True
 
 
 def coco(records: list[dict]) -> dict:
@@ -269,91 +171,3 @@ def _summary(split: str, records: list[dict], seconds: float) -> SplitSummary:
     lengths = Counter(len(record['digits']) for record in records)
     digits = sum(length * count for length, count in lengths.items())
     return SplitSummary(split, len(records), digits, dict(sorted(lengths.items())), seconds)
-
-
-def _write_json(path: Path, content: dict) -> None:
-    """Write beside the target and rename: the file is there whole or not at all."""
-    temporary = path.with_name(f'.{path.name}.part')
-    temporary.write_text(json.dumps(content), encoding='utf-8')
-    temporary.replace(path)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _marker(spec: DatasetSpec, complete: bool, out: Path | None = None) -> dict:
-    marker = {
-        'made_by': 'tools/prepare_data.py synthetic',
-        'generator_version': GENERATOR_VERSION,
-        'spec': asdict(spec),
-        'complete': complete,
-    }
-    if complete:
-        marker['sha256'] = {f'{s}.json': _sha256(out / f'{s}.json') for s in SPLITS}
-    return marker
-
-
-def _read_marker(out: Path) -> dict:
-    path = out / MARKER
-    if not path.is_file():
-        raise FolderError(
-            f'{out} was not made by this command; nothing was changed.',
-            f'{describe(out)} but no {MARKER}',
-            'an empty folder, or one that this command made',
-            FIX,
-        )
-    try:
-        marker = json.loads(path.read_text(encoding='utf-8'))
-        DatasetSpec(**marker['spec'])
-        _ = marker['complete'], marker['generator_version']
-    except (ValueError, TypeError, KeyError) as error:
-        raise FolderError(
-            f'{path} is not readable as the marker of synthetic data; nothing was changed.',
-            f'{type(error).__name__}: {error}',
-            'the file as this command wrote it',
-            FIX,
-        ) from error
-    linked = [split for split in SPLITS if (out / split).is_symlink()]
-    if linked:
-        raise FolderError(
-            f'{out}/{linked[0]} is a link; nothing was changed.',
-            describe(out / linked[0]),
-            'a folder made by this command',
-            'remove the link, or give another --out',
-        )
-    return marker
-
-
-def _tell(spec: DatasetSpec, marker: dict | None = None) -> str:
-    values = ' '.join(f'--{name} {value}' for name, value in asdict(spec).items())
-    version = marker['generator_version'] if marker else GENERATOR_VERSION
-    unfinished = '' if marker is None or marker['complete'] else ', unfinished'
-    return f'{values} (generator {version}{unfinished})'
-
-
-def _damage(out: Path, spec: DatasetSpec, marker: dict) -> str:
-    """Say what differs from what was written, or ''. Image contents are not read."""
-    for split, count in spec.counts.items():
-        folder = out / split
-        found = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
-        missing = [n for n in (f'{i}.png' for i in range(1, count + 1)) if n not in found]
-        if missing:
-            return f'{split}/ lacks {len(missing)} of {count} images, the first is {missing[0]}'
-        path = out / f'{split}.json'
-        if not path.is_file():
-            return f'{path.name} is missing'
-        if _sha256(path) != marker.get('sha256', {}).get(path.name):
-            return f'{path.name} was changed'
-    return ''
-
-
-def _clear(out: Path, spec: DatasetSpec) -> None:
-    """Remove what a run with ``spec`` makes, and nothing else; the marker stays, as unfinished."""
-    _write_json(out / MARKER, _marker(spec, complete=False))
-    for split, count in spec.counts.items():
-        (out / f'{split}.json').unlink(missing_ok=True)
-        for index in range(1, count + 1):
-            (out / split / f'{index}.png').unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            (out / split).rmdir()  # only if empty

@@ -4,15 +4,18 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdet_digits.datasets.synthetic import draw_scene, load_glyphs
+from mmdet_digits.datasets.synthetic import DatasetSpec, draw_scene, load_supplies
 from mmdet_digits.datasets.synthetic.degradations import adjust_tone
 from mmdet_digits.datasets.synthetic.layouts import sample_layout
+from mmdet_digits.datasets.synthetic.parameters import GENERATOR_VERSION
 from mmdet_digits.datasets.synthetic.scenes import BOX_THRESHOLD, digit_masks, tight_boxes
+from mmdet_digits.datasets.synthetic.spec import draw_image
 
 
 def scenes(count, first=0, look='street'):
-    glyphs = load_glyphs()
-    return [draw_scene(np.random.default_rng(first + i), glyphs, look=look) for i in range(count)]
+    supplies = load_supplies()
+    generators = [np.random.default_rng(first + i) for i in range(count)]
+    return [draw_scene(rng, supplies, look=look) for rng in generators]
 
 
 def test_a_scene_is_an_image_with_one_box_per_digit():
@@ -35,7 +38,7 @@ def test_boxes_are_in_reading_order():
 
 
 def test_the_wished_number_is_drawn():
-    scene = draw_scene(np.random.default_rng(1), load_glyphs(), '0907')
+    scene = draw_scene(np.random.default_rng(1), load_supplies(), '0907')
     assert scene.digits == '0907' and len(scene.bboxes) == 4
 
 
@@ -50,8 +53,24 @@ def test_clear_scenes_have_larger_and_sharper_digits_than_street_scenes():
     assert clear[1] > street[1]
 
 
+@pytest.mark.parametrize(
+    ('look', 'digits', 'boxes', 'grey'),
+    [
+        ('street', '66', [[77.5, 22.5, 16, 37.5], [102, 23.5, 15.5, 37]], 94.2),
+        ('clear', '66', [[70, 16, 20, 48], [101, 17, 20, 48]], 121.8),
+    ],
+)
+def test_default_scenes_stay_those_of_this_generator_version(look, digits, boxes, grey):
+    """If this fails on purpose, raise GENERATOR_VERSION. Libraries may round differently."""
+    assert GENERATOR_VERSION == 1
+    scene = draw_image(DatasetSpec(look=look), 'train', 2)
+    assert scene.digits == digits
+    assert scene.bboxes == pytest.approx(np.array(boxes), abs=0.5)
+    assert scene.image.mean() == pytest.approx(grey, abs=1)
+
+
 def test_same_generator_same_scene():
-    first, second = (draw_scene(np.random.default_rng(8), load_glyphs()) for _ in range(2))
+    first, second = (draw_scene(np.random.default_rng(8), load_supplies()) for _ in range(2))
     assert np.array_equal(first.image, second.image)
     assert np.array_equal(first.bboxes, second.bboxes)
 
@@ -59,7 +78,7 @@ def test_same_generator_same_scene():
 @pytest.mark.parametrize('scale', [1, 2])
 def test_boxes_touch_the_drawn_digit_on_all_sides(scale):
     rng = np.random.default_rng(2)
-    shapes = [load_glyphs().truetype['DejaVuSerif-Bold'][d] for d in (4, 0, 7)]
+    shapes = [load_supplies().glyphs.truetype['DejaVuSerif-Bold'][d] for d in (4, 0, 7)]
     for _ in range(30):
         layout = sample_layout(rng, '407', np.array([s.shape[1] / 64 for s in shapes]), 0.5)
         masks = digit_masks(layout, shapes, scale)

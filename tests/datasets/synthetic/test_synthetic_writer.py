@@ -5,7 +5,9 @@ import cv2
 import pytest
 
 from mmdet_digits.datasets.synthetic.folders import FolderError
-from mmdet_digits.datasets.synthetic.writer import MARKER, DatasetSpec, draw_image, write_dataset
+from mmdet_digits.datasets.synthetic.markers import MARKER
+from mmdet_digits.datasets.synthetic.spec import DatasetSpec, draw_image
+from mmdet_digits.datasets.synthetic.writer import write_dataset
 from mmdet_digits.utils.errors import InputError
 
 SPEC = DatasetSpec(train=24, valid=3, test=2, seed=7)
