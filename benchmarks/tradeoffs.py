@@ -28,6 +28,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from common import describe_machine, print_table
@@ -272,7 +273,7 @@ def save_results(results: Mapping, stem: Path) -> None:
     print(f'\n{text}')
     caption = (
         f'{results["config"]}, {results["train_images"]:,} images x {results["epochs"]} epochs, '
-        f'one training each\n{results["command"]}\n{results["machine"]}'
+        f'one training each\n{fill(results["command"], 120)}\n{results["machine"]}'
     )
     costs = list(next(iter(results['knees'].values())))
     rows = [
