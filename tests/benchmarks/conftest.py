@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from mmdet_digits.utils.silence import disable_logging
+
 BENCHMARKS = Path(__file__).resolve().parents[2] / 'benchmarks'
 
 
@@ -13,7 +15,7 @@ def importable(monkeypatch):
     """Import the scripts' modules as they do. Their processes log nothing; this one goes on to."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     yield
-    logging.disable(logging.NOTSET)
+    disable_logging(logging.NOTSET)
 
 
 @pytest.fixture
