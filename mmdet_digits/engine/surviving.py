@@ -12,6 +12,9 @@ from mmdet_digits.engine.hooks.graceful_stop_hook import GracefulStopHook
 from mmdet_digits.engine.run_errors import explain
 from mmdet_digits.engine.stop_request import StopRequest
 
+ENDINGS = (RuntimeError, MemoryError, OSError, EOFError)
+"""What a run without memory, disk or data workers ends with."""
+
 
 @contextmanager
 def surviving(runner: Runner) -> Iterator[None]:
@@ -34,10 +37,14 @@ def surviving(runner: Runner) -> Iterator[None]:
     runner.register_hook(place)
     try:
         with request.listening(), strict_logging(runner.logger):
-            yield
-    except (RuntimeError, MemoryError, OSError, EOFError) as error:
-        if request.signal and stopper.waiting:  # for data workers that the signal reached as well
-            raise stopper.stop(runner, request.signal, runner.iter) from None
+            try:
+                yield
+            except ENDINGS:
+                if not (request.signal and stopper.waiting):
+                    raise
+                # the signal reached the data workers as well
+                raise stopper.stop(runner, request.signal, runner.iter) from None
+    except ENDINGS as error:
         explained = explain(error, runner.cfg, place.stage, place.batch)
         if explained is None:
             raise
