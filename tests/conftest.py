@@ -1,6 +1,7 @@
 """What all tests share: the registered modules, and a small data set that is really drawn."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,23 @@ def digits_root(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp('data') / 'digits'
     write_dataset(root, DatasetSpec(train=48, valid=16, test=16, seed=7, look='clear'), workers=1)
     return root
+
+
+@pytest.fixture(autouse=True, scope='session')
+def ctrl_c_is_heard():
+    """Also where the tests run in the background, and were started with it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def data_root_is_left_alone():
+    """Reading a config with a data root names it in the environment, for the config."""
+    before = os.environ.get('DIGITS_DATA_ROOT')
+    yield
+    os.environ.pop('DIGITS_DATA_ROOT', None)
+    if before is not None:
+        os.environ['DIGITS_DATA_ROOT'] = before
 
 
 @pytest.fixture(scope='session')
