@@ -56,7 +56,7 @@ def labels(dataset):
 @pytest.fixture
 def log(caplog):
     """Everything MMEngine logs; its loggers do not propagate by themselves."""
-    logger = MMLogger.get_current_instance()
+    logger = MMLogger.get_instance('test_digits_dataset')  # now the current one, of any level
     logger.addHandler(caplog.handler)
     caplog.set_level(logging.INFO)
     yield caplog

@@ -155,7 +155,7 @@ def test_broken_images_are_skipped_as_ever(root):
 
 def test_environment_says_where_and_the_log_too(root, monkeypatch, caplog):
     monkeypatch.setenv('DIGITS_CACHE', str(root / 'kept'))
-    logger = MMLogger.get_current_instance()
+    logger = MMLogger.get_instance('test_image_cache')  # now the current one, of any level
     logger.addHandler(caplog.handler)
     caplog.set_level(logging.INFO)
     try:
