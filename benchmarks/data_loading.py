@@ -30,6 +30,7 @@ from torchvision.transforms import v2
 from mmdet_digits.cli import build_runner, read_config, run_tool
 from mmdet_digits.datasets.synthetic.writer import DatasetSpec, write_dataset
 from mmdet_digits.utils.arguments import natural, positive
+from mmdet_digits.utils.silence import disable_logging
 
 CACHES = {'decoded each time': 'off', 'decoded once': 'ram'}
 
@@ -48,7 +49,7 @@ def main():
             f'{describe_machine()}\n{args.config}, {args.images} images '
             f'({args.data_root or "drawn"}), {cfg.train_dataloader.batch_size} per batch\n'
         )
-        logging.disable(logging.INFO)
+        disable_logging(logging.INFO)
         init_default_scope('mmdet')
         set_multi_processing(**cfg.env_cfg.mp_cfg)  # as trainings do: OpenCV in one thread
         print_table(['loader', 'workers', 'images/s', 'times as fast'], rates(cfg, args))

@@ -16,12 +16,14 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
 from mmengine.runner.amp import autocast
 from torchvision.models.detection import fasterrcnn_resnet50_fpn_v2
 
 from mmdet_digits.cli import REPOSITORY, find_config
 from mmdet_digits.engine.hooks.execution_hook import prepare_as_configured
 from mmdet_digits.utils.errors import InputError, RunError
+from mmdet_digits.utils.silence import disable_logging
 
 PEER = 'torchvision'
 PEER_SIZE = '1333x800'
@@ -40,7 +42,7 @@ def prepare(contender, work) -> None:
         contender: a ``contenders.Contender``.
         work: a ``contenders.Work``.
     """
-    logging.disable(logging.INFO)
+    disable_logging(logging.INFO)
     init_default_scope('mmdet')
     torch.manual_seed(0)
     build = build_peer if contender.config == PEER else build_own
@@ -66,17 +68,12 @@ def input_size() -> str:
 
 def build_own(contender, work):
     """A config of this project: its step, batches and input size."""
-    path = Path(REPOSITORY, 'configs/digits', f'{contender.config}.py')
-    cfg = Config.fromfile(path if path.is_file() else find_config(contender.config))
+    cfg = Config.fromfile(named_config(contender.config))
     cfg.merge_from_dict(contender.options)
-    cfg.model.backbone.init_cfg = None
-    model = MODELS.build(cfg.model)
-    model.init_weights()
-    prepare_as_configured(model.to(DEVICE), cfg)
+    model = build_model(cfg)
     torch.backends.cudnn.benchmark = cfg.env_cfg.get('cudnn_benchmark', False)
     loader = cfg.train_dataloader if work.training else cfg.test_dataloader
     pipeline = loader.dataset.pipeline
-    (width, height) = next(step.scale for step in pipeline if step.type == 'Resize')
     if work.amp:
         cfg.optim_wrapper.type = 'PortableAmpOptimWrapper'
     wrapper = build_optim_wrapper(model.train(), cfg.optim_wrapper)
@@ -91,7 +88,37 @@ def build_own(contender, work):
             model.eval().test_step(batch)
 
     batches = [pseudo_collate(items) for items in read_batches(work, pipeline)]
-    return train if work.training else predict, batches, f'{width}x{height}'
+    return train if work.training else predict, batches, scale_of(pipeline)
+
+
+def named_config(name: str) -> Path:
+    """The config of this project that has a name, or that of a path."""
+    path = REPOSITORY / 'configs' / 'digits' / f'{name}.py'
+    return path if path.is_file() else find_config(name)
+
+
+def build_model(cfg: Config, checkpoint: str | None = None):
+    """The detector of a config, with random weights or those of a checkpoint."""
+    torch.manual_seed(0)
+    cfg.model.backbone.init_cfg = None
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    if checkpoint:
+        load_checkpoint(model, checkpoint, map_location='cpu')
+    prepare_as_configured(model.to(DEVICE), cfg)
+    return model
+
+
+def scale_of(pipeline: list[dict]) -> str:
+    """The largest input that a pipeline gives, W x H in pixels."""
+    width, height = next(step.scale for step in pipeline if step.type == 'Resize')
+    return f'{width}x{height}'
+
+
+def read_unresized(work) -> list[list[dict]]:
+    """Read the images of each round as the peer gets them, which resizes by itself."""
+    pipeline = Config.fromfile(REPOSITORY / DATA_CONFIG).train_pipeline
+    return read_batches(work, [step for step in pipeline if step.type != 'Resize'])
 
 
 def build_peer(contender, work):
@@ -121,11 +148,8 @@ def build_peer(contender, work):
         with autocast(enabled=work.amp):
             model.eval()(on_device(batch)[0])
 
-    pipeline = Config.fromfile(REPOSITORY / DATA_CONFIG).train_pipeline
-    pipeline = [step for step in pipeline if step.type != 'Resize']
     batches = [
-        list(zip(*map(to_torchvision, items), strict=True))
-        for items in read_batches(work, pipeline)
+        list(zip(*map(to_torchvision, items), strict=True)) for items in read_unresized(work)
     ]
     return train if work.training else predict, batches, PEER_SIZE
 

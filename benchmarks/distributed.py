@@ -22,16 +22,15 @@ import torch
 import torch.distributed as dist
 from common import print_table, seconds_of, spread
 from contenders import CUDA, Work, work_of, work_parser
-from detectors import read_batches
-from mmdet.registry import MODELS
+from detectors import build_model, named_config, read_batches
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
-from mmdet_digits.cli import REPOSITORY, run_tool
-from mmdet_digits.engine.hooks.execution_hook import prepare_as_configured
+from mmdet_digits.cli import run_tool
+from mmdet_digits.utils.silence import disable_logging
 
 
 def main():
@@ -66,7 +65,7 @@ def report(rates: dict[str, list[float]], args):
 
 def run_process(rank: int, processes: int, config: str, work: Work, folder: str):
     """Take the steps of one process; the first writes the seconds of each."""
-    logging.disable(logging.INFO)
+    disable_logging(logging.INFO)
     init_default_scope('mmdet')
     if CUDA:
         torch.cuda.set_device(rank)
@@ -98,12 +97,8 @@ def run_process(rank: int, processes: int, config: str, work: Work, folder: str)
 
 def build(config: str, work: Work, joined: bool):
     """A step of training, and its batches."""
-    cfg = Config.fromfile(REPOSITORY / 'configs/digits' / f'{config}.py')
-    cfg.model.backbone.init_cfg = None
-    torch.manual_seed(0)
-    model = MODELS.build(cfg.model)
-    model.init_weights()
-    prepare_as_configured(model.to('cuda' if CUDA else 'cpu'), cfg)
+    cfg = Config.fromfile(named_config(config))
+    model = build_model(cfg)
     if work.amp:
         cfg.optim_wrapper.type = 'PortableAmpOptimWrapper'
     if joined:

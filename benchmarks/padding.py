@@ -30,6 +30,7 @@ from mmdet_digits.datasets.samplers.size_grouped_batch_sampler import (
 )
 from mmdet_digits.engine.padding import Padding, padding_of
 from mmdet_digits.utils.arguments import positive
+from mmdet_digits.utils.config_data import pad_size_divisor
 
 WINDOWS = (4, 16, 32, 64, 128)
 
@@ -39,7 +40,7 @@ def main():
     args = parse_args()
     cfg = read_config(args.config, args.data_root)
     batch = args.batch or cfg.train_dataloader.batch_size
-    divisor = args.divisor or cfg.model.data_preprocessor.pad_size_divisor
+    divisor = args.divisor or pad_size_divisor(cfg)
     dataset = build_dataset(cfg, args.ann)
     shapes = resized_shapes(dataset)
     print(

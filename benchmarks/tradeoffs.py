@@ -32,6 +32,7 @@ from textwrap import fill
 from typing import Any
 
 from common import describe_machine, print_table
+from detectors import named_config
 from scipy.stats import binomtest
 from variant_runs import Experiment, last_checkpoint, measure_steps, training_seconds
 from variants import STUDIES, run_options
@@ -40,7 +41,6 @@ from mmdet_digits.cli import (
     REPOSITORY,
     add_config_options,
     find_checkpoint,
-    find_config,
     run_tool,
 )
 from mmdet_digits.evaluation.functional.tradeoffs import TradeoffPoint, find_knee
@@ -115,7 +115,7 @@ def main():
     trainings = {} if args.checkpoint else (variants if study.retrained else {'': {}})
     print_estimate(experiment, trainings, results)
     results['variants'] = {
-        name: run_variant(experiment, args, name, options, roots)
+        name: run_variant(experiment, args, name, options, roots, results['test_images'])
         for name, options in variants.items()
     }
     results['knees'] = find_knees(results, args.within)
@@ -128,8 +128,7 @@ def set_up(args) -> Experiment:
     Raises:
         InputError: a config, an option or a data set is not what it should be.
     """
-    own = REPOSITORY / 'configs/digits' / f'{args.config}.py'
-    config = (own if own.is_file() else find_config(args.config)).resolve()
+    config = named_config(args.config).resolve()
     plain = Experiment(config, args.data_root.resolve(), args.out)
     cfg = plain.read_config()
     findings = check_options(cfg.to_dict(), args.cfg_options)
@@ -191,7 +190,9 @@ def print_estimate(experiment: Experiment, trainings: Mapping[str, Mapping], res
     )
 
 
-def run_variant(experiment: Experiment, args, name: str, options: Mapping, roots: Mapping) -> dict:
+def run_variant(
+    experiment: Experiment, args, name: str, options: Mapping, roots: Mapping, images: Mapping
+) -> dict:
     """Train a variant and test it on each data set; return its figures."""
     retrained = STUDIES[args.study].retrained
     print(f'{name} ...', flush=True)
@@ -206,9 +207,7 @@ def run_variant(experiment: Experiment, args, name: str, options: Mapping, roots
         'checkpoint': str(checkpoint),
         'training_ms_per_image': 1e3 * seconds if seconds and retrained else None,
         'tests': {
-            data: figures_of(
-                experiment.test(checkpoint, options, root), count_images(experiment, root, 'test')
-            )
+            data: figures_of(experiment.test(checkpoint, options, root), images[data])
             for data, root in roots.items()
         },
     }

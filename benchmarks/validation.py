@@ -25,18 +25,19 @@ from pathlib import Path
 
 import torch
 from contenders import Work, work_of, work_parser
-from detectors import DATA_CONFIG, DEVICE, PEER, PEER_SIZE
+from detectors import DATA_CONFIG, DEVICE, PEER, PEER_SIZE, build_model, scale_of
 
 # isort: split
 from common import describe_machine, print_table, spread, time_in_turn
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
-from validation_systems import Validator, build_model, own_validator, peer_validator
+from validation_systems import Validator, own_validator, peer_validator
 
 from mmdet_digits.cli import REPOSITORY, config_parser, load_config, run_tool
 from mmdet_digits.engine.shared_forward import predict_with_loss, scale_ground_truth
 from mmdet_digits.utils.arguments import positive
+from mmdet_digits.utils.silence import disable_logging
 
 
 def main():
@@ -69,7 +70,7 @@ def main():
 def compare_ways(args: argparse.Namespace) -> None:
     """Print what the losses of one config cost on top of its predictions."""
     cfg = load_config(args, splits=('val',))
-    model = build_model(cfg, args.checkpoint)
+    model = build_model(cfg, args.checkpoint).eval()
     loader = Runner.build_dataloader({**cfg.val_dataloader, 'persistent_workers': False})
     batches = [batch for _, batch in zip(range(args.batches), loader, strict=False)]
     ways = {
@@ -115,9 +116,9 @@ def report_ways(args, seconds: dict[str, list[float]], images: int) -> None:
 
 def compare_systems(args: argparse.Namespace) -> None:
     """Print what whole validations cost, each round on images of its own."""
-    logging.disable(logging.INFO)
-    width, height = Config.fromfile(REPOSITORY / DATA_CONFIG).scale
-    sizes = [f'{width}x{height}'] + [PEER_SIZE] * args.own_scale
+    disable_logging(logging.INFO)
+    own_scale = scale_of(Config.fromfile(REPOSITORY / DATA_CONFIG).train_pipeline)
+    sizes = [own_scale] + [PEER_SIZE] * args.own_scale
     plans = [(peer_validator, size) for size in sizes]
     plans += [(own_validator, config) for config in args.contenders]
     rows = []

@@ -11,21 +11,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from detectors import DATA_CONFIG, DEVICE, PEER, on_device, read_batches, to_torchvision
-from mmdet.registry import MODELS
+from detectors import (
+    DEVICE,
+    PEER,
+    build_model,
+    named_config,
+    on_device,
+    read_batches,
+    read_unresized,
+    scale_of,
+    to_torchvision,
+)
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.evaluator import Evaluator
-from mmengine.runner import load_checkpoint
 from mmengine.runner.amp import autocast
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from torchvision.models.detection import fasterrcnn_resnet50_fpn_v2
 
 from mmdet_digits.categories import DIGITS
-from mmdet_digits.cli import REPOSITORY, find_config
 from mmdet_digits.coco_structure import read_coco
-from mmdet_digits.engine.hooks.execution_hook import prepare_as_configured
 from mmdet_digits.engine.shared_forward import predict_with_loss
 
 SCORE_THR = 0.05  # system A's, in full precision
@@ -47,18 +53,6 @@ class Validator:
     validate: Callable[[int], float]
 
 
-def build_model(cfg: Config, checkpoint: str | None = None):
-    """The detector of a config in eval mode, with random weights or those of a checkpoint."""
-    torch.manual_seed(0)
-    cfg.model.backbone.init_cfg = None
-    model = MODELS.build(cfg.model)
-    model.init_weights()
-    if checkpoint:
-        load_checkpoint(model, checkpoint, map_location='cpu')
-    prepare_as_configured(model.to(DEVICE), cfg)
-    return model.eval()
-
-
 def own_validator(config: str, work, folder: Path) -> Validator:
     """The validation of a config: one pass, and the metrics it has.
 
@@ -67,12 +61,11 @@ def own_validator(config: str, work, folder: Path) -> Validator:
         work: a ``contenders.Work``.
         folder: for the annotations of each round.
     """
-    path = REPOSITORY / 'configs' / 'digits' / f'{config}.py'
-    cfg = Config.fromfile(path if path.is_file() else find_config(config))
+    cfg = Config.fromfile(named_config(config))
     pipeline = cfg.val_dataloader.dataset.pipeline
     rounds = read_batches(work, pipeline)
     evaluators = [own_evaluator(cfg, path) for path in write_rounds(work, rounds, folder)]
-    model = build_model(cfg)
+    model = build_model(cfg).eval()
     mixed = work.amp or cfg.val_cfg.get('fp16', False)
 
     @torch.no_grad()
@@ -85,8 +78,7 @@ def own_validator(config: str, work, folder: Path) -> Validator:
         evaluators[index].evaluate(len(samples))
         return sum(len(sample.pred_instances) for sample in samples) / len(samples)
 
-    width, height = next(step.scale for step in pipeline if step.type == 'Resize')
-    return Validator(f'{config}, one pass', f'{width}x{height}', validate)
+    return Validator(f'{config}, one pass', scale_of(pipeline), validate)
 
 
 def own_evaluator(cfg: Config, ann_file: Path) -> Evaluator:
@@ -113,8 +105,7 @@ def peer_validator(size: str, work, folder: Path) -> Validator:
     model = fasterrcnn_resnet50_fpn_v2(
         weights=None, weights_backbone=None, num_classes=11, min_size=shortest, max_size=longest
     ).to(DEVICE)
-    pipeline = Config.fromfile(REPOSITORY / DATA_CONFIG).train_pipeline
-    rounds = read_batches(work, [step for step in pipeline if step.type != 'Resize'])
+    rounds = read_unresized(work)
     truths = [COCO(path) for path in write_rounds(work, rounds, folder)]
 
     @torch.no_grad()

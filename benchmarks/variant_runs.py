@@ -22,6 +22,7 @@ from mmdet_digits.utils.config_data import coco_splits
 from mmdet_digits.utils.errors import InputError, RunError
 from mmdet_digits.utils.files import read_json
 from mmdet_digits.utils.preflight import check_data
+from mmdet_digits.utils.silence import disable_logging
 
 TAIL = 15  # lines of a failed run that are shown
 
@@ -161,26 +162,19 @@ def measure_steps(
 
 
 def _measure_step(experiment: Experiment, options: Mapping[str, Any]) -> float:
-    import mmdet_digits.register  # noqa: F401  (operators before mmdet)
+    from detectors import build_model
 
     # isort: split
-    import torch
     from common import seconds_of
-    from mmdet.registry import DATASETS, MODELS
+    from mmdet.registry import DATASETS
     from mmengine.dataset import pseudo_collate
     from mmengine.optim import build_optim_wrapper
     from mmengine.registry import init_default_scope
 
-    from mmdet_digits.engine.hooks.execution_hook import prepare_as_configured
-
-    logging.disable(logging.INFO)
+    disable_logging(logging.INFO)
     init_default_scope('mmdet')
-    torch.manual_seed(0)
     cfg = experiment.read_config(options)
-    cfg.model.backbone.init_cfg = None
-    model = MODELS.build(cfg.model)
-    model.init_weights()
-    prepare_as_configured(model.to('cuda' if torch.cuda.is_available() else 'cpu'), cfg)
+    model = build_model(cfg)
     wrapper = build_optim_wrapper(model.train(), cfg.optim_wrapper)
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     images = min(cfg.train_dataloader.batch_size, len(dataset))

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from mmdet_digits.coco_structure import is_number
+from mmdet_digits.datasets.boxes import paired_ious
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import read_json, write_file
 
@@ -134,16 +135,6 @@ def _fit_axis(low: np.ndarray, high: np.ndarray, size: np.ndarray) -> list[float
         return np.concatenate([offset - before * size - low, offset + behind * size - high])
 
     return least_squares(errors, np.zeros(3), loss='soft_l1', f_scale=ERROR).x.tolist()
-
-
-def paired_ious(bboxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """(N,) IoU of each box (N, 4) with the other one (N, 4) in the same row; 0 without an area."""
-    a, b = np.asarray(bboxes, float), np.asarray(others, float)
-    low = np.maximum(a[:, :2], b[:, :2])
-    high = np.minimum(a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:])
-    shared = (high - low).clip(min=0).prod(axis=1)
-    union = a[:, 2:].prod(axis=1) + b[:, 2:].prod(axis=1) - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 
 def clip_boxes(bboxes: np.ndarray, width: float, height: float) -> np.ndarray:

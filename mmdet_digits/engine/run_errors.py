@@ -9,6 +9,7 @@ import torch
 from mmengine.config import Config
 
 from mmdet_digits.engine.batch_reports import next_batch_size, size_report
+from mmdet_digits.utils.config_data import pad_size_divisor
 from mmdet_digits.utils.durable_files import NO_SPACE
 from mmdet_digits.utils.errors import RunError
 
@@ -99,7 +100,7 @@ def memory_full(
         batch: the batch that did not fit, if it was a batch.
     """
     size = cfg[loader].batch_size
-    divisor = cfg.model.get('data_preprocessor', {}).get('pad_size_divisor', 1)
+    divisor = pad_size_divisor(cfg)
     found = [size_report(batch, divisor) if batch else f'no batch yet; {loader}.batch_size={size}']
     if torch.cuda.is_available():
         peak, total = torch.cuda.max_memory_allocated(), torch.cuda.mem_get_info()[1]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mmdet_digits.utils.checks import Check, Status
+from mmdet_digits.utils.config_data import pad_size_divisor
 from mmdet_digits.utils.config_keys import typed_dicts
 
 #: The share of boxes with an IoU of 0.5 or more below which a check warns or fails.
@@ -124,7 +125,7 @@ def resized_boxes(cfg: Mapping, coco: Any) -> tuple[np.ndarray, np.ndarray]:
                 if 'Resize' in str(node['type'])
             ]
         )
-    divisor = cfg['model'].get('data_preprocessor', {}).get('pad_size_divisor', 1)
+    divisor = pad_size_divisor(cfg)
     bboxes, sizes = [np.zeros((0, 4))], [np.zeros((0, 2))]
     for (width, height), boxes in sample_boxes(coco):
         shape = (height, width)

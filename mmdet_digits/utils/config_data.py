@@ -25,6 +25,11 @@ def annotated_datasets(node: Any) -> Iterator[Mapping]:
             yield from annotated_datasets(member)
 
 
+def pad_size_divisor(cfg: Mapping) -> int:
+    """What the sides of a batch are padded to multiples of."""
+    return cfg['model'].get('data_preprocessor', {}).get('pad_size_divisor', 1)
+
+
 def split_of(dataset: Mapping) -> Split:
     """Where the annotation file and the images of a data set's config are."""
     root = Path(dataset.get('data_root') or '')

@@ -1,7 +1,6 @@
 """The counting of what differs, and an exported detector beside its model on real files."""
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from mmdet_digits.apis.onnx_parity import TOLERANCE, Parity, measure_parity, pac
 from mmdet_digits.cli import REPOSITORY
 from mmdet_digits.utils.errors import InputError
 
-REAL = Path('/work/shared/data/svhn-subset/train')
+REAL = REPOSITORY.parent / 'shared/data/svhn-subset/train'
 TINY = 'configs/digits/frcnn_tiny.py'
 
 

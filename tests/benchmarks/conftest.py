@@ -1,19 +1,15 @@
 """What the tests of the benchmarks share."""
 
 import logging
-from pathlib import Path
 
 import pytest
 
 from mmdet_digits.utils.silence import disable_logging
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / 'benchmarks'
-
 
 @pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    """Import the scripts' modules as they do. Their processes log nothing; this one goes on to."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
+def heard_again():
+    """The scripts' own processes log nothing; this one goes on to."""
     yield
     disable_logging(logging.NOTSET)
 

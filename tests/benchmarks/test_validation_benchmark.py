@@ -10,6 +10,7 @@ import torch
 from printed_tables import rows_of
 from pycocotools.coco import COCO
 
+from mmdet_digits.cli import REPOSITORY
 from mmdet_digits.evaluation.functional.matching import match_greedily
 
 
@@ -73,7 +74,7 @@ def test_the_loop_in_python_counts_as_this_project_does(truth):
 def test_each_round_is_scored_on_its_own_images(work, tmp_path, digits_root):
     from detectors import DATA_CONFIG, read_batches
     from mmengine.config import Config
-    from validation_systems import REPOSITORY, write_rounds
+    from validation_systems import write_rounds
 
     pipeline = Config.fromfile(REPOSITORY / DATA_CONFIG).val_dataloader.dataset.pipeline
     rounds = read_batches(replace(work, rounds=3), pipeline)

@@ -7,10 +7,10 @@ from mmdet_digits.datasets.box_style import (
     BoxStyle,
     clip_boxes,
     fit_box_style,
-    paired_ious,
     read_box_style,
     write_box_style,
 )
+from mmdet_digits.datasets.boxes import paired_ious
 from mmdet_digits.utils.errors import InputError
 
 LOOSE = BoxStyle(left=0.12, right=0.08, top=0.06, bottom=0.03, offset_x=1, offset_y=1)

@@ -21,10 +21,10 @@ from rich.table import Table
 from mmdet_digits.cli import run_tool
 from mmdet_digits.datasets.box_style import (
     fit_box_style,
-    paired_ious,
     read_box_style,
     write_box_style,
 )
+from mmdet_digits.datasets.boxes import paired_ious
 from mmdet_digits.evaluation.annotations import read_annotations
 from mmdet_digits.evaluation.box_pairs import pair_boxes
 from mmdet_digits.evaluation.predictions import read_predictions

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mmdet_digits.datasets.boxes import paired_ious
 from mmdet_digits.datasets.checks.cases import report
 from mmdet_digits.datasets.checks.table import CocoTable
 from mmdet_digits.utils.checks import Check, Status
@@ -81,15 +82,7 @@ def overlapping_pairs(table: CocoTable, rows: np.ndarray) -> np.ndarray:
         if not near.any():  # those further to the right are further away
             break
         first = np.flatnonzero(near)
-        same = _ious(boxes[first], boxes[first + step]) > SAME_PLACE
+        same = paired_ious(boxes[first], boxes[first + step]) > SAME_PLACE
         pairs.append(np.stack([first, first + step], axis=1)[same])
     found = np.sort(rows[np.concatenate(pairs)], axis=1)
     return found[np.argsort(found[:, 1], kind='stable')]
-
-
-def _ious(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """IoU of boxes ``[x, y, w, h]``, row by row (N,)."""
-    low = np.maximum(a[:, :2], b[:, :2])
-    high = np.minimum(a[:, :2] + a[:, 2:], b[:, :2] + b[:, 2:])
-    inter = (high - low).clip(0).prod(axis=1)
-    return inter / (a[:, 2:].prod(axis=1) + b[:, 2:].prod(axis=1) - inter)

@@ -12,6 +12,7 @@ from pathlib import Path
 from mmdet_digits.datasets.synthetic.folders import FIX, SPLITS, FolderError, describe
 from mmdet_digits.datasets.synthetic.parameters import GENERATOR_VERSION
 from mmdet_digits.datasets.synthetic.spec import DatasetSpec
+from mmdet_digits.utils.files import write_file
 
 MARKER = 'synthetic.json'
 
@@ -59,14 +60,7 @@ def write_marker(out: Path, spec: DatasetSpec, complete: bool) -> None:
     marker = _marker(spec.record(), complete)
     if complete:
         marker['sha256'] = {f'{s}.json': _sha256(out / f'{s}.json') for s in SPLITS}
-    write_json(out / MARKER, marker)
-
-
-def write_json(path: Path, content: dict) -> None:
-    """Write beside the target and rename: the file is there whole or not at all."""
-    temporary = path.with_name(f'.{path.name}.part')
-    temporary.write_text(json.dumps(content), encoding='utf-8')
-    temporary.replace(path)
+    write_file(out / MARKER, json.dumps(marker))
 
 
 def _marker(record: dict, complete: bool) -> dict:
@@ -139,7 +133,7 @@ def _damage(out: Path, marker: dict) -> str:
 
 def _clear(out: Path, record: dict) -> None:
     """Remove what a run with these values makes, and nothing else; the marker stays, unfinished."""
-    write_json(out / MARKER, _marker(record, complete=False))
+    write_file(out / MARKER, json.dumps(_marker(record, complete=False)))
     for split in SPLITS:
         (out / f'{split}.json').unlink(missing_ok=True)
         for index in range(1, record[split] + 1):

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import json
 import multiprocessing
 import os
 import signal
@@ -14,10 +15,11 @@ from pathlib import Path
 import cv2
 
 from mmdet_digits.datasets.coco_files import CATEGORIES
-from mmdet_digits.datasets.synthetic.markers import prepare_folder, write_json, write_marker
+from mmdet_digits.datasets.synthetic.markers import prepare_folder, write_marker
 from mmdet_digits.datasets.synthetic.sources import load_supplies
 from mmdet_digits.datasets.synthetic.spec import DatasetSpec, draw_image
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import write_file
 
 CHUNK = 20  # images per task of a worker
 
@@ -90,7 +92,7 @@ def write_dataset(
             contents[split] = coco(records)
             summaries.append(_summary(split, records, time.perf_counter() - start))
     for split, content in contents.items():
-        write_json(out / f'{split}.json', content)
+        write_file(out / f'{split}.json', json.dumps(content))
     write_marker(out, spec, complete=True)
     return summaries
 

@@ -1,5 +1,7 @@
 """Ways to choose an image's size beside mmdet's ``Resize``, which fits it into a scale."""
 
+from abc import abstractmethod
+
 from mmcv.image.geometric import rescale_size
 from mmdet.datasets.transforms import Resize
 from mmdet.registry import TRANSFORMS
@@ -22,6 +24,7 @@ class PolicyResize(Resize):
             raise ValueError(f'{type(self).__name__}: keep_ratio=False, but it must be kept')
         super().__init__(scale=scale, keep_ratio=True, **kwargs)
 
+    @abstractmethod
     def factor(self, width: int, height: int) -> float:
         """By what to multiply the sides of an image.
 
@@ -29,7 +32,6 @@ class PolicyResize(Resize):
             width: of the image, in pixels.
             height: of the image, in pixels.
         """
-        raise NotImplementedError
 
     def _resize_img(self, results: dict) -> None:
         height, width = results['img'].shape[:2]

@@ -4,6 +4,7 @@ from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 
 from mmdet_digits.engine.padding import Padding, padding_of
+from mmdet_digits.utils.config_data import pad_size_divisor
 
 MEASURED_BATCHES = 50
 
@@ -19,7 +20,7 @@ class PaddingHook(Hook):
     def before_train(self, runner) -> None:
         """Start counting."""
         self._batches, self._padding = 0, Padding()
-        self._divisor = runner.cfg.model.get('data_preprocessor', {}).get('pad_size_divisor', 1)
+        self._divisor = pad_size_divisor(runner.cfg)
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Count one batch, then log once."""
