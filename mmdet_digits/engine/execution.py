@@ -1,6 +1,8 @@
-"""How fast a model runs, not what it computes: threads, memory layout, compilation."""
+"""How fast a model runs, not what it computes: threads, memory, its layout, compilation."""
 
+import ctypes
 import os
+import platform
 import shutil
 
 import joblib
@@ -12,6 +14,7 @@ from torch.optim import Optimizer
 
 from mmdet_digits.utils.errors import InputError
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 COMPILERS = ('c++', 'g++', 'clang++', 'cl')
 WITH_TENSORS = ('state_dict', 'ema_state_dict', 'optimizer')
 """What of a checkpoint holds tensors of the shapes of the weights."""
@@ -25,6 +28,26 @@ def fit_threads() -> None:
     """
     if 'OMP_NUM_THREADS' not in os.environ:
         torch.set_num_threads(min(torch.get_num_threads(), joblib.cpu_count()))
+
+
+def keep_freed_memory() -> bool:
+    """Let glibc keep the memory that a step frees for the next one.
+
+    It hands large blocks back to the system, which clears them page by page when they are asked
+    for again: a fifth of the time of a small model on a CPU. Peak memory stays; between peaks the
+    process keeps what it has. glibc's own variables, ``MALLOC_MMAP_THRESHOLD_`` and others, are
+    left their word.
+
+    Returns:
+        Whether it will; not without glibc.
+    """
+    if platform.libc_ver()[0] != 'glibc' or any(key.startswith('MALLOC_') for key in os.environ):
+        return False
+    libc = ctypes.CDLL(None)
+    return all(
+        libc.mallopt(option, 2**31 - 1 if option == M_TRIM_THRESHOLD else 2**30)
+        for option in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD)
+    )
 
 
 def compile_features(model: nn.Module, **options) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torchvision.ops import roi_align
 
+from mmdet_digits.models.float32_roi_extractor import PortableRoIAlign
 from mmdet_digits.ops.grouped_nms import grouped_nms
 from mmdet_digits.utils.errors import InputError
 
@@ -243,4 +244,4 @@ def unknown_parts(model: nn.Module) -> Iterator[str]:
 
 def is_average_roi_align(layer: nn.Module) -> bool:
     """Whether a RoI layer is one that ONNX has."""
-    return type(layer) is RoIAlign and layer.pool_mode == 'avg'
+    return type(layer) in (RoIAlign, PortableRoIAlign) and layer.pool_mode == 'avg'

@@ -13,6 +13,8 @@ ROWS = {
     'coco/bbox_mAP_75': 'AP75',
     **{f'coco/{digit}_precision': f'AP of {digit}' for digit in DIGITS},
     'number/accuracy': 'number accuracy',
+    'number/accuracy_low': '.. 95 % interval from',
+    'number/accuracy_high': '.. to',
     'number/digit_error_rate': 'digit error rate',
     'images_per_second': 'images/s',
 }

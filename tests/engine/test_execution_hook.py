@@ -1,7 +1,10 @@
 """The switches change how a model runs, not what it computes, and nothing in what it saves."""
 
 import copy
+import platform
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import joblib
@@ -61,6 +64,29 @@ def test_feature_maps_have_their_channels_innermost_and_equal_plain_ones(cfg):
         assert a.is_contiguous()
         assert b.is_contiguous(memory_format=torch.channels_last)
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='a switch of glibc')
+def test_freed_memory_is_kept_unless_the_user_has_a_word_with_glibc(monkeypatch):
+    """Blocks of 64 MiB, taken and freed in turn: whether the system has to clear them each time."""
+    script = """if True:
+        import resource, sys, numpy as np
+        from mmdet_digits.engine.execution import keep_freed_memory
+        keep_freed_memory()
+        faults = []
+        for _ in range(3):
+            np.ones(2**23)
+            faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+        print(faults[2] - faults[1])"""
+    cleared = []
+    for word in ('', '65536'):
+        monkeypatch.delenv('MALLOC_TRIM_THRESHOLD_', raising=False)
+        monkeypatch.delenv('MALLOC_MMAP_THRESHOLD_', raising=False)
+        if word:
+            monkeypatch.setenv('MALLOC_MMAP_THRESHOLD_', word)
+        done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True)
+        cleared.append(int(done.stdout.split()[-1]))
+    assert cleared[0] < 100 < 1000 < cleared[1]  # pages
 
 
 def test_losses_equal_plain_ones(cfg):

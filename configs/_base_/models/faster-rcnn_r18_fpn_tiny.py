@@ -27,8 +27,8 @@ model = dict(
         bbox_head=dict(in_channels=width, fc_out_channels=4 * width),
     ),
     train_cfg=dict(
-        rpn_proposal=dict(nms_pre=300, max_per_img=100),
-        rcnn=dict(sampler=dict(num=16, pos_fraction=0.5)),
+        rpn_proposal=dict(nms_pre=300, max_per_img=128),
+        rcnn=dict(sampler=dict(pos_fraction=0.5)),
     ),
-    test_cfg=dict(rpn=dict(nms_pre=300, max_per_img=50)),
+    test_cfg=dict(rpn=dict(max_per_img=50)),
 )

@@ -35,7 +35,9 @@ model = dict(
         # small the IoU; with mmdet's 0.3 a box far smaller than the smallest anchor gets none.
         # An anchor that is best for one box but overlaps another more goes to the first in mmdet.
         rpn=dict(assigner=dict(min_pos_iou=0.0)),
-        rpn_proposal=dict(max_per_img=2000, min_bbox_size=1e-3),  # rpn_post_nms_top_n_train
+        # rpn_pre_nms_top_n_train, rpn_post_nms_top_n_train, RegionProposalNetwork.min_size
+        rpn_proposal=dict(nms_pre=2000, max_per_img=2000, min_bbox_size=1e-3),
+        rcnn=dict(sampler=dict(num=512)),  # box_batch_size_per_image
     ),
-    test_cfg=dict(rpn=dict(min_bbox_size=1e-3)),  # RegionProposalNetwork.min_size
+    test_cfg=dict(rpn=dict(nms_pre=1000, max_per_img=1000, min_bbox_size=1e-3)),
 )

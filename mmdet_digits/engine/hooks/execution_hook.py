@@ -12,6 +12,7 @@ from mmdet_digits.engine.execution import (
     compile_features,
     fit_threads,
     follow_parameters,
+    keep_freed_memory,
     use_plain_layout,
 )
 
@@ -21,9 +22,9 @@ class ExecutionHook(Hook):
     """Run a model as fast as the machine can, with the same results but for rounding.
 
     In training, validation and tests. Checkpoints do not depend on it: a run may be resumed with
-    other switches. Two things need no switch: torch gets as many threads as the process may use
-    processors, and on CUDA the data loaders give pinned memory, from which images are copied while
-    the GPU computes.
+    other switches. Three things need no switch: torch gets as many threads as the process may use
+    processors, freed memory is kept for the next step, and on CUDA the data loaders give pinned
+    memory, from which images are copied while the GPU computes.
 
     benchmarks/switches.py measures each switch. Others are MMEngine's or torch's own: the
     optimizer's ``fused``, ``env_cfg.cudnn_benchmark`` and mixed precision.
@@ -56,6 +57,7 @@ class ExecutionHook(Hook):
             InputError: it is to be compiled, but there is no compiler.
         """
         fit_threads()
+        keep_freed_memory()
         if self.channels_last:
             model.to(memory_format=torch.channels_last)
         if self.compile is not False:

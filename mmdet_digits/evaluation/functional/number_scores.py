@@ -10,6 +10,7 @@ import numpy as np
 from .edit_distance import batch_edits, count_digits, encode_numbers
 
 ACCURACY_TARGETS = (0.95, 0.98, 0.99)
+RESAMPLES = 10_000
 
 
 def score_numbers(
@@ -29,7 +30,9 @@ def score_numbers(
         confidences: Confidence of each predicted number; without it the coverages are left out.
 
     Returns:
-        ``accuracy``; ``digit_error_rate`` (edit distance over true digits, so it can exceed 1);
+        ``accuracy``, and ``accuracy_low`` and ``accuracy_high``, the ends of its 95 % interval, see
+        :func:`accuracy_interval`;
+        ``digit_error_rate`` (edit distance over true digits, so it can exceed 1);
         ``normalized_edit_distance`` (mean of the edit distance over the longer number's length);
         the counts above; ``accuracy_length_<L>`` for each number of true digits there is;
         ``coverage_at_<A>`` for the accuracies 95, 98 and 99 %, see :func:`coverage_at_accuracy`.
@@ -43,8 +46,11 @@ def score_numbers(
     edits = batch_edits(predicted, target)
     correct = edits.distance == 0
     lengths = count_digits(target)
+    low, high = accuracy_interval(correct)
     scores = {
         'accuracy': float(correct.mean()),
+        'accuracy_low': low,
+        'accuracy_high': high,
         **_digit_scores(edits.distance, count_digits(predicted), lengths),
         **_count_errors(edits, predicted, target),
         **_accuracy_by_length(correct, lengths),
@@ -58,6 +64,24 @@ def score_numbers(
             for accuracy in ACCURACY_TARGETS
         )
     return scores
+
+
+def accuracy_interval(correct: np.ndarray) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval of an accuracy, over the images.
+
+    M images drawn with replacement hold a binomial number of right ones, so that is what is drawn;
+    always the same, so that equal results have equal intervals. It covers the choice of the images
+    alone: another seed of the training may move an accuracy by more.
+
+    Args:
+        correct: Whether each number is right (M,).
+
+    Returns:
+        Its ends, 0 to 1.
+    """
+    drawn = np.random.default_rng(0).binomial(len(correct), correct.mean(), RESAMPLES)
+    low, high = np.percentile(drawn, (2.5, 97.5)) / len(correct)
+    return float(low), float(high)
 
 
 def coverage_at_accuracy(
