@@ -70,7 +70,7 @@ def test_feature_maps_have_their_channels_innermost_and_equal_plain_ones(cfg):
 def test_freed_memory_is_kept_unless_the_user_has_a_word_with_glibc(monkeypatch):
     """Blocks of 64 MiB, taken and freed in turn: whether the system has to clear them each time."""
     script = """if True:
-        import resource, sys, numpy as np
+        import resource, mmdet_digits.register, numpy as np
         from mmdet_digits.engine.execution import keep_freed_memory
         keep_freed_memory()
         faults = []

@@ -1,0 +1,48 @@
+"""The weights that come with the repository are those of the card, and read numbers."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+from mmdet_digits.apis.predictor import collect_predictions, load_detector, predict_images
+from mmdet_digits.checkpoints.safetensors_files import read_safetensors
+from mmdet_digits.cli import REPOSITORY, read_config
+from mmdet_digits.datasets.synthetic import DatasetSpec, write_dataset
+from mmdet_digits.evaluation.assembly_files import read_assembly
+from mmdet_digits.evaluation.functional.number_assembly import assemble_numbers
+
+MODELS = REPOSITORY / 'models'
+WEIGHTS = MODELS / 'frcnn_tiny_synthetic.safetensors'
+CONFIG = 'configs/digits/frcnn_tiny_synthetic.py'
+
+
+def test_the_file_is_the_one_of_the_card_and_small():
+    digest = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
+    assert digest in (MODELS / 'README.md').read_text()
+    assert WEIGHTS.stat().st_size <= 10e6
+
+
+def test_its_config_names_no_folder_of_the_machine_that_trained_it():
+    text = read_safetensors(WEIGHTS)['meta']['cfg']
+    assert 'data/street' in text
+    assert not re.findall(r"'/[^']*'", text)
+
+
+def test_it_reads_most_scenes_that_it_has_not_seen(tmp_path, monkeypatch):
+    monkeypatch.setenv('DIGITS_DATA_ROOT', '')  # reading a config for a folder sets it
+    write_dataset(tmp_path / 'scenes', DatasetSpec(60, 0, 0, seed=1, look='clear'), workers=1)
+    truth = json.loads((tmp_path / 'scenes/train.json').read_text())
+    numbers = {image['id']: '' for image in truth['images']}
+    for box in truth['annotations']:  # in reading order
+        numbers[box['image_id']] += str(box['category_id'] - 1)
+    paths = [Path(tmp_path, 'scenes/train', image['file_name']) for image in truth['images']]
+    cfg = read_config(CONFIG, str(tmp_path / 'scenes'))
+    model = load_detector(cfg, WEIGHTS, 'cpu')
+    results = [r for batch in predict_images(model, cfg, paths, 16) for r in batch]
+    results.sort(key=lambda result: result.index)
+    ids = list(numbers)
+    detections = collect_predictions(results, ids, 0.05, 'here').to_detections(ids, 'the scenes')
+    read = assemble_numbers(detections, read_assembly('default')).strings
+    right = sum(map(str.__eq__, map(str, read), numbers.values()))
+    assert right >= 0.75 * len(paths)
