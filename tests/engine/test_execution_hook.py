@@ -86,7 +86,7 @@ def test_freed_memory_is_kept_unless_the_user_has_a_word_with_glibc(monkeypatch)
             monkeypatch.setenv('MALLOC_MMAP_THRESHOLD_', word)
         done = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True)
         cleared.append(int(done.stdout.split()[-1]))
-    assert cleared[0] < 100 < 1000 < cleared[1]  # pages
+    assert 5 * cleared[0] < cleared[1]  # pages
 
 
 def test_losses_equal_plain_ones(cfg):
