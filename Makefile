@@ -21,7 +21,14 @@ LAPTOP_SIZE := load_from=None optim_wrapper.optimizer.lr=0.02 +val_evaluator.1.a
 	model.train_cfg.rcnn.sampler.num=32 model.train_cfg.rpn_proposal.max_per_img=200 model.test_cfg.rpn.max_per_img=100
 SYSTEM_A_SCALE := train_dataloader.dataset.pipeline.2.scale=(128,64) val_dataloader.dataset.pipeline.1.scale=(128,64)
 
-.PHONY: demo compare install test test-slow test-crash lint format clean
+# R50 for photographs, on a GPU: make photographs REAL=data/svhn FONTS=/usr/share/fonts
+REAL ?= data/svhn
+FONTS ?=
+STREET := data/street
+PHOTOGRAPHS := work_dirs/photographs
+WEIGHTS := $(PHOTOGRAPHS)/frcnn_best.safetensors
+
+.PHONY: demo compare photographs install test test-slow test-crash lint format clean
 .DEFAULT_GOAL := demo
 
 $(INSTALLED): requirements.txt pyproject.toml
@@ -47,6 +54,17 @@ compare: $(INSTALLED)  ## train both published systems at laptop size on the sam
 	done
 	$(RUN) tools/analysis_tools/compare_runs.py $(COMPARED:%=$(COMPARE_RUNS)/%) --overwrite \
 		--markdown $(COMPARE_RUNS)/table.md --json $(COMPARE_RUNS)/table.json --figure $(COMPARE_RUNS)/curves.png
+
+photographs: $(INSTALLED)  ## train R50 on drawn scenes, then on the real images of REAL; test both; weights in pieces of 15 MB
+	$(RUN) tools/prepare_data.py synthetic $(FONTS:%=--fonts %) --train 30062 --out $(STREET)
+	$(RUN) tools/train.py configs/digits/frcnn_synthetic.py --data-root $(STREET) --resume
+	$(RUN) tools/train.py configs/digits/frcnn_best.py --data-root $(REAL) --resume
+	set -e; for config in frcnn_synthetic frcnn_best; do \
+		$(RUN) tools/test.py configs/digits/$$config.py $$(cat work_dirs/$$config/last_checkpoint) --data-root $(REAL) \
+			--work-dir $(PHOTOGRAPHS)/$$config; \
+	done
+	$(RUN) tools/model_converters/checkpoint2safetensors.py $$(cat work_dirs/frcnn_best/last_checkpoint) $(WEIGHTS) --dtype float16 --overwrite
+	split --bytes=15MB --numeric-suffixes $(WEIGHTS) $(WEIGHTS).
 
 test: $(INSTALLED)  ## the default tests
 	$(RUN) -m pytest
