@@ -41,6 +41,12 @@ def shrink(model: ConfigDict) -> None:
         model[part].num_layers = 2
 
 
+def parts(dataset: ConfigDict) -> list[ConfigDict]:
+    """The data sets that a data set is put together from, itself if it is not."""
+    inner = dataset.get('datasets') or ([dataset.dataset] if 'dataset' in dataset else [])
+    return [part for one in inner for part in parts(one)] or [dataset]
+
+
 def test_there_are_configs():
     detectors = {'cascade_rcnn_r50', 'dino_r50', 'rtmdet_tiny'}
     assert {'frcnn_fp32', 'frcnn_amp', 'frcnn_tiny'} | detectors <= {path.stem for path in CONFIGS}
@@ -65,7 +71,8 @@ def test_default_data_root_is_data_digits(digits_root, monkeypatch):
     for path in CONFIGS:
         cfg = Config.fromfile(path)
         splits = [cfg[f'{name}_dataloader'].dataset for name in ('train', 'val', 'test')]
-        roots = {split.data_root for split in splits if split.type == 'DigitsDataset'}
+        files = [part for split in splits for part in parts(split) if part.type == 'DigitsDataset']
+        roots = {part.data_root for part in files}
         assert roots == {'data/digits'}
 
 
@@ -79,10 +86,10 @@ def test_classifiers_have_one_output_per_digit_and_with_rois_one_for_the_backgro
 
 
 def test_pipelines_never_flip_and_no_image_is_too_small(cfg):
-    flips = [step for step in cfg.train_dataloader.dataset.pipeline if 'Flip' in step.type]
-    assert not flips
-    if cfg.train_dataloader.dataset.type == 'DigitsDataset':  # drawn scenes are all kept
-        assert cfg.train_dataloader.dataset.filter_cfg.min_size == 0
+    for part in parts(cfg.train_dataloader.dataset):
+        assert not [step for step in part.pipeline if 'Flip' in step.type]
+        if part.type == 'DigitsDataset':  # drawn scenes are all kept
+            assert part.filter_cfg.min_size == 0
 
 
 def test_batches_are_grouped_by_size_but_not_in_the_published_recipes(cfg):
@@ -142,8 +149,9 @@ def test_predict_step_returns_boxes_inside_the_original_image(cfg):
 
 def test_every_transform_is_known(cfg):
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        for step in cfg[loader].dataset.pipeline:
-            assert TRANSFORMS.get(step.type) is not None, step.type
+        for part in parts(cfg[loader].dataset):
+            for step in part.pipeline:
+                assert TRANSFORMS.get(step.type) is not None, step.type
 
 
 def test_environment_variable_is_not_left_behind():
