@@ -5,9 +5,10 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 DEMO_CONFIG := configs/digits/frcnn_tiny.py
 DEMO_DATA := data/digits
-DEMO_IMAGES := 8000
+DEMO_IMAGES := 4000
 DEMO_RUN := work_dirs/demo
-DEMO_PRECISION := --amp --cfg-options +optim_wrapper.dtype=native
+DEMO_OPTIONS := --amp --cfg-options +optim_wrapper.dtype=native \
+	load_from=models/frcnn_tiny_synthetic_256.safetensors train_cfg.max_epochs=1 param_scheduler.1.T_max=1
 
 # The published systems at a size that two CPU cores train: their recipes, a small network from random weights, small images.
 COMPARED := frcnn_v2_fp32 frcnn_v2_amp frcnn_aug_cosine frcnn_aug_cosine_noaug
@@ -39,9 +40,9 @@ $(INSTALLED): requirements.txt pyproject.toml
 
 install: $(INSTALLED)  ## everything the project needs, in .venv
 
-demo: $(INSTALLED)  ## draw data, train the laptop-size detector, test it; goes on where it was stopped
+demo: $(INSTALLED)  ## draw data, fine-tune the released detector on it, test it; goes on where it was stopped
 	$(RUN) tools/prepare_data.py synthetic --look clear --train $(DEMO_IMAGES) --out $(DEMO_DATA)
-	$(RUN) tools/train.py $(DEMO_CONFIG) --data-root $(DEMO_DATA) --work-dir $(DEMO_RUN) $(DEMO_PRECISION) --resume
+	$(RUN) tools/train.py $(DEMO_CONFIG) --data-root $(DEMO_DATA) --work-dir $(DEMO_RUN) $(DEMO_OPTIONS) --resume
 	$(RUN) tools/test.py $(DEMO_CONFIG) $$(cat $(DEMO_RUN)/last_checkpoint) --data-root $(DEMO_DATA) --work-dir $(DEMO_RUN)
 	@echo 'Next: your own images (data/README.md), curves (tensorboard --logdir $(DEMO_RUN)), other recipes (configs/digits/).'
 

@@ -1,6 +1,6 @@
 r"""Prediction by ONNX Runtime, beside PyTorch.
 
-python benchmarks/onnx_inference.py configs/digits/frcnn_tiny.py work_dirs/demo/epoch_3.pth \
+python benchmarks/onnx_inference.py configs/digits/frcnn_tiny.py work_dirs/demo/epoch_1.pth \
     --images data/digits/test
 
 Both take the same images, decoded and scaled already, to boxes in pixels of the files, in turn, in

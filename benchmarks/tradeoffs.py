@@ -2,7 +2,7 @@
 
 python benchmarks/tradeoffs.py resolution --data-root data/digits --real data/svhn --epochs 3
 python benchmarks/tradeoffs.py rois --train-images 2000 --variants 16 64 256
-python benchmarks/tradeoffs.py proposals --checkpoint work_dirs/demo/epoch_3.pth
+python benchmarks/tradeoffs.py proposals --checkpoint work_dirs/demo/epoch_1.pth
 python benchmarks/tradeoffs.py train_proposals
 python benchmarks/tradeoffs.py peer --variants ours peer-rois peer-512x307
 

@@ -1,4 +1,4 @@
-# Laptop size, from random weights: what `make demo` trains, on 8,000 drawn images.
+# Laptop size, from random weights; `make demo` starts it from those in models/.
 #   python tools/train.py configs/digits/frcnn_tiny.py
 _base_ = [
     '../_base_/models/faster-rcnn_r18_fpn_tiny.py',
