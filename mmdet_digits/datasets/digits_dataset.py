@@ -161,13 +161,15 @@ class DigitsDataset(CocoDataset):
         """Convert the COCO entry of one image, counting the boxes that are left out and why."""
         image = raw_data_info['raw_img_info']
         annotations = raw_data_info['raw_ann_info']
-        broken = [a for a in annotations if not is_bbox(a.get('bbox'))]
-        sound = [a for a in annotations if is_bbox(a.get('bbox'))]
+        sound, broken = [], []
+        for annotation in annotations:
+            (sound if is_bbox(annotation.get('bbox')) else broken).append(annotation)
         for annotation in sound:
             reason = drop_reason(annotation['bbox'], image['width'], image['height'])
             if annotation.get('ignore'):
                 reason = 'boxes marked as ignore'
-            self._dropped.update([reason] if reason else [])
+            if reason:
+                self._dropped[reason] += 1
         with_areas = [dict(a, area=a['bbox'][2] * a['bbox'][3]) for a in sound]  # mmdet drops 0
         info = super().parse_data_info(dict(raw_data_info, raw_ann_info=with_areas))
         if broken:
