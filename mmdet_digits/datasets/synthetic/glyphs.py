@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -89,7 +88,8 @@ class GlyphSet:
 @functools.cache
 def load_glyphs() -> GlyphSet:
     """Render every glyph that comes with the libraries, once per process."""
-    from sklearn.datasets import load_digits  # takes long to import, and most runs draw nothing
+    import matplotlib  # these two take long to import, and most runs draw nothing
+    from sklearn.datasets import load_digits
 
     fonts = Path(matplotlib.get_data_path()) / 'fonts' / 'ttf'
     truetype = {

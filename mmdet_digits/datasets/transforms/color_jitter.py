@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
-from torchvision.transforms import v2
 
 
 @TRANSFORMS.register_module()
@@ -26,6 +25,8 @@ class ColorJitter(BaseTransform):
     """
 
     def __init__(self, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0) -> None:
+        from torchvision.transforms import v2  # takes long to import
+
         self.jitter = v2.ColorJitter(brightness, contrast, saturation, hue)
 
     def transform(self, results: dict) -> dict:

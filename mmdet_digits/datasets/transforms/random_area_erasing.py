@@ -5,7 +5,6 @@ import torch
 from mmcv.transforms.utils import cache_randomness
 from mmdet.datasets.transforms import RandomErasing
 from mmdet.registry import TRANSFORMS
-from torchvision.transforms import v2
 
 
 @TRANSFORMS.register_module()
@@ -34,6 +33,8 @@ class RandomAreaErasing(RandomErasing):
         bbox_erased_thr: float = 0.7,
         fill: tuple[int, int, int] = (104, 116, 124),
     ) -> None:
+        from torchvision.transforms import v2  # takes long to import
+
         super().__init__(
             n_patches=1, ratio=0.0, bbox_erased_thr=bbox_erased_thr, img_border_value=fill
         )
