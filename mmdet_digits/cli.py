@@ -1,10 +1,5 @@
 """What the command lines share: arguments, loading a config, one way to report an error."""
 
-import gc
-
-if gc.isenabled():  # while all this is imported, it takes a third of the time to find no garbage
-    gc.disable()
-
 import argparse
 import logging
 import multiprocessing
@@ -18,11 +13,15 @@ from pathlib import Path
 from types import TracebackType
 from urllib.error import URLError
 
-from mmengine.config import Config, DictAction
-from mmengine.dist import get_backend
-from mmengine.logging import print_log
-from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
+from mmdet_digits.utils.collector import leave_imports_alone, paused_collector
+from mmdet_digits.utils.deferred_imports import deferred
+
+with paused_collector(), deferred('torch._dynamo'):
+    from mmengine.config import Config, DictAction
+    from mmengine.dist import get_backend
+    from mmengine.logging import print_log
+    from mmengine.registry import RUNNERS
+    from mmengine.runner import Runner
 
 from mmdet_digits.checkpoints.reading import EXPECTED, trust_checkpoints
 from mmdet_digits.checkpoints.resuming import find_resumable
@@ -33,7 +32,6 @@ from mmdet_digits.engine.distributed import (
     process_rank,
 )
 from mmdet_digits.utils.checks import Status
-from mmdet_digits.utils.collector import leave_imports_alone, paused_collector
 from mmdet_digits.utils.config_files import check_needed, load_config_file
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import check_writable
@@ -44,8 +42,6 @@ from mmdet_digits.utils.preflight import (
     preflight,
     unread_keys,
 )
-
-gc.enable()
 
 PATIENCE = 20  # seconds
 REPOSITORY = Path(__file__).resolve().parents[1]

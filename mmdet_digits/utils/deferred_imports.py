@@ -14,6 +14,16 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+UNUSED = (
+    'torch._dynamo',
+    'imagecorruptions',
+    'imgaug',
+    'matplotlib',
+    'scipy.interpolate',
+    'sklearn',
+)
+"""What is imported for models and transforms that no config here has, or only for some."""
+
 
 @contextmanager
 def deferred(*packages: str) -> Iterator[None]:
