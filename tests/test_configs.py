@@ -115,7 +115,7 @@ def test_train_step_lowers_the_loss_of_its_batch(cfg):
     sgd = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-3)
     assert optimizer['type'] in ('SGD', 'AdamW')
     if 'Amp' in wrapper['type']:
-        wrapper['dtype'] = 'native'  # bfloat16 takes minutes on a CPU that has no instructions for it
+        wrapper['dtype'] = 'native'  # on a CPU without bfloat16 it takes minutes
     wrapper = OPTIM_WRAPPERS.build(dict(wrapper, optimizer=sgd))
 
     losses = []
