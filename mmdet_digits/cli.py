@@ -16,32 +16,33 @@ from urllib.error import URLError
 from mmdet_digits.utils.collector import leave_imports_alone, paused_collector
 from mmdet_digits.utils.deferred_imports import deferred
 
-with paused_collector(), deferred('torch._dynamo'):
-    from mmengine.config import Config, DictAction
-    from mmengine.dist import get_backend
-    from mmengine.logging import print_log
-    from mmengine.registry import RUNNERS
-    from mmengine.runner import Runner
+with paused_collector():
+    with deferred('torch._dynamo'):
+        from mmengine.config import Config, DictAction
+        from mmengine.dist import get_backend
+        from mmengine.logging import print_log
+        from mmengine.registry import RUNNERS
+        from mmengine.runner import Runner
 
-from mmdet_digits.checkpoints.reading import EXPECTED, trust_checkpoints
-from mmdet_digits.checkpoints.resuming import find_resumable
-from mmdet_digits.engine.distributed import (
-    enter_run,
-    join_processes,
-    lost_process,
-    process_rank,
-)
-from mmdet_digits.utils.checks import Status
-from mmdet_digits.utils.config_files import check_needed, load_config_file
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import check_writable
-from mmdet_digits.utils.preflight import (
-    check_data,
-    check_options,
-    nearest_path,
-    preflight,
-    unread_keys,
-)
+    from mmdet_digits.checkpoints.reading import EXPECTED, trust_checkpoints
+    from mmdet_digits.checkpoints.resuming import find_resumable
+    from mmdet_digits.engine.distributed import (
+        enter_run,
+        join_processes,
+        lost_process,
+        process_rank,
+    )
+    from mmdet_digits.utils.checks import Status
+    from mmdet_digits.utils.config_files import check_needed, load_config_file
+    from mmdet_digits.utils.errors import InputError
+    from mmdet_digits.utils.files import check_writable
+    from mmdet_digits.utils.preflight import (
+        check_data,
+        check_options,
+        nearest_path,
+        preflight,
+        unread_keys,
+    )
 
 PATIENCE = 20  # seconds
 REPOSITORY = Path(__file__).resolve().parents[1]

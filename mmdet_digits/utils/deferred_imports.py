@@ -48,8 +48,8 @@ def deferred(*packages: str) -> Iterator[None]:
             del sys.modules[module.__name__]
             package, _, name = module.__name__.rpartition('.')
             if package in sys.modules:  # which import has given the module to
-                vars(sys.modules[package]).pop(name)
-            module.__dict__['deferring'] = False
+                delattr(sys.modules[package], name)
+            module.deferring = False
 
 
 class _Finder(MetaPathFinder, Loader):
