@@ -50,6 +50,23 @@ def read_assembly(spec: str | Mapping | NumberAssembly) -> NumberAssembly:
         ) from error
 
 
+def assembly_of(cfg: Mapping) -> NumberAssembly:
+    """The assembly that a config was made for: its ``NumberMetric``'s, or else the default.
+
+    Args:
+        cfg: the config; ``test_evaluator`` is one metric, a list of them or an ``Evaluator``.
+
+    Raises:
+        InputError: it names neither a preset nor a file.
+    """
+    evaluator = cfg.get('test_evaluator') or []
+    if isinstance(evaluator, Mapping):
+        evaluator = evaluator.get('metrics', evaluator)
+    metrics = [evaluator] if isinstance(evaluator, Mapping) else evaluator
+    of_metrics = (m.get('assembly') for m in metrics if m.get('type') == 'NumberMetric')
+    return read_assembly(next(of_metrics, None) or 'default')
+
+
 def assembly_json(assembly: NumberAssembly) -> str:
     """Write out every field, so that the file means the same after a preset has changed."""
     return json.dumps(asdict(assembly), indent=2) + '\n'

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdet_digits.evaluation.functional.number_assembly import NO_NUMBER
+from mmdet_digits.evaluation.functional.detections import Detections
+from mmdet_digits.evaluation.functional.number_assembly import NO_NUMBER, Numbers, read_digits
 from mmdet_digits.evaluation.predictions import Predictions, parse_records
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import write_file
+from mmdet_digits.utils.files import csv_text, write_file
 
 CSV_HEADER = ('image_id', 'pred_label')
+NUMBERS_HEADER = ('image_id', 'file_name', 'number', 'confidence', 'digit_scores', 'boxes')
 NAMES = ('pred.json', 'pred.csv')
 
 
@@ -29,6 +31,41 @@ def numbers_csv(image_ids: Sequence[int], numbers: Sequence[str] | np.ndarray) -
     """
     rows = sorted(zip(map(int, image_ids), map(str, numbers), strict=True))
     return '\n'.join([','.join(CSV_HEADER), *(f'{row[0]},{row[1]}' for row in rows)]) + '\n'
+
+
+def numbers_table(
+    image_ids: Sequence[int],
+    file_names: Sequence[str],
+    detections: Detections,
+    numbers: Numbers,
+) -> str:
+    """Write ``numbers.csv``: one row per image, in the order given.
+
+    ``confidence`` is that of the whole number; ``digit_scores`` and ``boxes`` (xyxy, pixels) are
+    those of its digits, in reading order, as JSON. An image without a number has ``-1`` and empty
+    lists.
+
+    Args:
+        image_ids: ids of the images (M,).
+        file_names: their names (M,).
+        detections: of these images.
+        numbers: what was assembled from them.
+    """
+    scores, bboxes = detections.scores.round(4), detections.bboxes.round(2)
+    rows = [
+        (
+            int(image_id),
+            str(name),
+            str(numbers.strings[image]),
+            f'{numbers.confidences[image]:.4f}',
+            json.dumps(scores[read].tolist()),
+            json.dumps(bboxes[read].tolist()),
+        )
+        for image, (image_id, name, read) in enumerate(
+            zip(image_ids, file_names, read_digits(detections, numbers), strict=True)
+        )
+    ]
+    return csv_text(NUMBERS_HEADER, rows)
 
 
 def predictions_json(predictions: Predictions) -> str:

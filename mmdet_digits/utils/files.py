@@ -1,10 +1,12 @@
 """Reading files with clear messages, and writing them whole or not at all."""
 
+import csv
 import gzip
+import io
 import json
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +140,36 @@ def check_writable(folder: Path | str) -> None:
 def write_file(path: Path | str, content: str | bytes) -> None:
     """Write a file, text as UTF-8, so that it is there whole or not at all."""
     write_durably(path, content.encode() if isinstance(content, str) else content)
+
+
+FORMULA_STARTS = ('=', '+', '-', '@', '\t', '\r')
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Write a table as CSV, in which no text is a formula to a spreadsheet.
+
+    A text that begins with ``= + - @``, a tab or a carriage return gets an apostrophe in front of
+    it, as OWASP advises against CSV injection; ``'-1'``, which is a number, stays.
+
+    Args:
+        header: the names of the columns.
+        rows: their values, numbers or texts.
+    """
+    text = io.StringIO()
+    plain = csv.writer(text, lineterminator='\n')
+    quoting = csv.writer(text, lineterminator='\n', quoting=csv.QUOTE_ALL)
+    for row in (header, *rows):  # of line ends, Python 3.11 quotes only its own
+        writer = quoting if any('\r' in str(value) for value in row) else plain
+        writer.writerow([_harmless(value) for value in row])
+    return text.getvalue()
+
+
+def _harmless(value: object) -> object:
+    """A cell that a spreadsheet shows as it is."""
+    if not isinstance(value, str) or not value.startswith(FORMULA_STARTS):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value

@@ -7,6 +7,7 @@ from mmengine.config import Config, DictAction
 from mmdet_digits.cli import REPOSITORY
 from mmdet_digits.evaluation.assembly_files import (
     assembly_json,
+    assembly_of,
     config_line,
     config_options,
     read_assembly,
@@ -65,3 +66,18 @@ def test_bad_files(tmp_path, content, said):
 def test_neither_preset_nor_file():
     with pytest.raises(InputError, match='system_c: neither a preset nor a file'):
         read_assembly('system_c')
+
+
+@pytest.mark.parametrize(
+    ('cfg', 'iou_thr'),
+    [
+        (dict(test_evaluator=[dict(type='A'), dict(type='NumberMetric')]), 0.5),
+        (dict(test_evaluator=dict(type='NumberMetric', assembly=dict(iou_thr=0.3))), 0.3),
+        (dict(test_evaluator=dict(metrics=[dict(type='NumberMetric', assembly='system_b')])), 0.3),
+        (dict(test_evaluator=dict(type='CocoMetric')), 0.5),
+        (dict(test_evaluator=None), 0.5),
+        (dict(), 0.5),
+    ],
+)
+def test_assembly_of_a_config(cfg, iou_thr):
+    assert assembly_of(cfg).iou_thr == iou_thr

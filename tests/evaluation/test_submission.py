@@ -1,12 +1,20 @@
+import csv
+import io
 import json
 import zipfile
 
 import pytest
 from coco_samples import make_coco, make_records
 
+from mmdet_digits.evaluation.functional.detections import Detections
 from mmdet_digits.evaluation.functional.number_assembly import assemble_numbers
 from mmdet_digits.evaluation.predictions import parse_records
-from mmdet_digits.evaluation.submission import check_submission, numbers_csv, write_submission
+from mmdet_digits.evaluation.submission import (
+    check_submission,
+    numbers_csv,
+    numbers_table,
+    write_submission,
+)
 from mmdet_digits.utils.errors import InputError
 
 RECORD = {'image_id': 1, 'bbox': [0, 0, 9, 20], 'score': 0.9, 'category_id': 1}
@@ -78,3 +86,22 @@ def test_nothing_is_written_when_it_is_refused(tmp_path):
     with pytest.raises(InputError, match='label 5 of image 1'):
         write_submission(tmp_path / 'a.zip', predictions, [1], ['5'])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_table_says_how_sure_each_number_is():
+    detections = Detections(
+        image_index=[2, 0, 0, 0],
+        bboxes=[[5, 0, 9, 9], [10, 0, 15, 9], [0, 0, 6, 9], [0, 30, 6, 39]],
+        labels=[7, 2, 1, 9],
+        scores=[0.8, 0.5, 0.9, 0.1],
+        num_images=3,
+    )
+    numbers = assemble_numbers(detections)
+    table = numbers_table([4, 5, 6], ['a.png', '=b.png', 'sub/c.png'], detections, numbers)
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert [row['number'] for row in rows] == ['12', '-1', '7']
+    assert [row['file_name'] for row in rows] == ['a.png', "'=b.png", 'sub/c.png']
+    assert [float(row['confidence']) for row in rows] == [0.45, 0, 0.8]
+    assert json.loads(rows[0]['digit_scores']) == [0.9, 0.5]
+    assert json.loads(rows[0]['boxes']) == [[0, 0, 6, 9], [10, 0, 15, 9]]
+    assert json.loads(rows[1]['boxes']) == []

@@ -1,4 +1,6 @@
+import csv
 import gzip
+import io
 import json
 import os
 
@@ -9,6 +11,7 @@ from mmdet_digits.utils.files import (
     check_folder,
     check_outputs,
     check_writable,
+    csv_text,
     read_file,
     read_json,
     write_file,
@@ -103,3 +106,15 @@ def test_missing_files_and_folders_are_told(tmp_path):
     with pytest.raises(InputError, match=r'is no folder\.\n  found:    nothing'):
         check_folder(tmp_path / 'none', 'it')
     check_folder(tmp_path, 'it')
+
+
+@pytest.mark.parametrize('text', ['=1+1', '+a', '-a', '@a', '\tx', '\rx'])
+def test_csv_has_no_formula(text):
+    rows = list(csv.reader(io.StringIO(csv_text(['a', 'b'], [(text, -1)]), newline='')))
+    assert rows == [['a', 'b'], [f"'{text}", '-1']]
+
+
+@pytest.mark.parametrize('text', ['-1', '+2.5', 'a=b', '', 'a,"b\nc"', '<b>'])
+def test_csv_keeps_other_texts(text):
+    rows = list(csv.reader(io.StringIO(csv_text(['a', 'b'], [(text, 'z')]), newline='')))
+    assert rows == [['a', 'b'], [text, 'z']]

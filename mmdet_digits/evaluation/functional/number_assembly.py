@@ -204,6 +204,20 @@ def assemble_numbers(
     return next(sweep_numbers(detections, [assembly]))
 
 
+def read_digits(detections: Detections, numbers: Numbers) -> list[np.ndarray]:
+    """For each image, the indices of the detections that its number was read from, in order.
+
+    Args:
+        detections: The detections of all images.
+        numbers: What became of them.
+    """
+    read = np.flatnonzero(numbers.positions >= 0)
+    images = detections.image_index[read]
+    order = np.lexsort((numbers.positions[read], images))
+    ends = np.searchsorted(images[order], np.arange(1, detections.num_images))
+    return np.split(read[order], ends)
+
+
 def sweep_numbers(
     detections: Detections, assemblies: Iterable[str | Mapping | NumberAssembly]
 ) -> Iterator[Numbers]:
