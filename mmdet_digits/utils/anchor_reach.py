@@ -129,7 +129,7 @@ def resized_boxes(cfg: Mapping, coco: Any) -> tuple[np.ndarray, np.ndarray]:
     bboxes, sizes = [np.zeros((0, 4))], [np.zeros((0, 2))]
     for (width, height), boxes in sample_boxes(coco):
         shape = (height, width)
-        image = np.zeros(shape, dtype=np.uint8)
+        image = np.zeros((*shape, 3), dtype=np.uint8)
         results = resize(dict(img=image, img_shape=shape, gt_bboxes=HorizontalBoxes(boxes)))
         canvas = np.array(results.get('pad_shape', results['img_shape'])[1::-1])
         padded = np.ceil(canvas / divisor) * divisor
