@@ -278,6 +278,14 @@ def run_converter(main: Callable[[], None]) -> None:
     except (InputError, OSError) as error:
         if '--debug' in sys.argv:
             raise
-        sys.exit(f'error: {error}')
+        message = error
+        if isinstance(error, OSError):
+            message = InputError(
+                f'{shown(str(error.filename))}: the system refuses it.',
+                error.strerror or str(error),
+                'a path that can be read or written',
+                'give another',
+            )
+        sys.exit(f'error: {message}')
     except KeyboardInterrupt:
         sys.exit('Interrupted.')
