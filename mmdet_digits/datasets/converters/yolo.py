@@ -60,7 +60,7 @@ class YoloFolder(DigitRecords):
         origin: str = '',
     ) -> None:
         self.labels, self.sizes = Path(labels), sizes or ImageSizes(Path(images))
-        self.names, self.digits = list(map(str, names)), digits_of_classes(names)
+        self.names, self.digits = list(map(str, names)), digits_of_classes(names, origin)
         self.origin = origin
         check_folder(images, 'the folder of the images')
         check_folder(labels, 'the folder of the text files')
@@ -188,8 +188,12 @@ def text_files(folder: Path) -> dict[str, Path]:
     return found
 
 
-def digits_of_classes(names: Sequence[str]) -> list[int | None]:
+def digits_of_classes(names: Sequence[str], origin: str = '') -> list[int | None]:
     """The digit of each class; None where it is no digit.
+
+    Args:
+        names: class names in the order of their numbers.
+        origin: where they come from, for the message.
 
     Raises:
         InputError: none is a digit, or a digit stands twice.
@@ -198,10 +202,11 @@ def digits_of_classes(names: Sequence[str]) -> list[int | None]:
     known = [digit for digit in digits if digit is not None]
     if not known or len(set(known)) < len(known):
         raise InputError(
-            'The class names are not digits.',
+            f'The class names are not digits{origin and ", "}{origin}.',
             ', '.join(shown(str(name)) for name in names) or 'none',
             "digits, each once; '10' stands for zero",
-            'name the classes as the digits they are, in the order of their numbers',
+            'name the classes as the digits they are, in the order of their numbers, or give the '
+            'file that does with --names',
         )
     return digits
 
