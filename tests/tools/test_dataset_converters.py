@@ -244,6 +244,16 @@ def test_hostile_names_are_bad_records(tmp_path):
     assert [image['file_name'] for image in images] == ['2.png']
 
 
+def test_a_bad_record_whose_file_name_is_no_utf_8(tmp_path):
+    for name in (b'1.xml', b'\xff.xml'):
+        size = '' if name[:1] == b'\xff' else '<size><width>9</width><height>9</height></size>'
+        text = f'<annotation><filename>1.png</filename>{size}</annotation>'
+        (tmp_path / os.fsdecode(name)).write_text(text)
+    result = run('voc2coco.py', '.', '-o', 'o.json', '--skip-bad', cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert r'\udcff.xml' in result.stdout
+
+
 def test_an_output_name_that_is_too_long(svhn, tmp_path):
     result = run('svhn2coco.py', svhn / 'digitStruct.mat', '-o', 'x' * 300, cwd=tmp_path)
     assert result.returncode == 1

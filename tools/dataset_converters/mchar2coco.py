@@ -5,12 +5,7 @@ python tools/dataset_converters/mchar2coco.py mchar_train.json --images mchar_tr
 
 from pathlib import Path
 
-from mmdet_digits.datasets.converters.command_line import (
-    convert,
-    converter_parser,
-    image_sizes,
-    run_converter,
-)
+from mmdet_digits.datasets.converters.command_line import convert, converter_parser, run_converter
 from mmdet_digits.datasets.converters.mchar import McharFile
 
 
@@ -19,8 +14,7 @@ def main():
     parser.add_argument('json', type=Path, metavar='mchar_train.json')
     parser.add_argument('--images', type=Path, metavar='DIR', help='folder of the images')
     args = parser.parse_args()
-    sizes = image_sizes(args, args.images)
-    convert(args, lambda: McharFile(args.json, args.offset), sizes)
+    convert(args, lambda: McharFile(args.json, args.offset))
 
 
 if __name__ == '__main__':

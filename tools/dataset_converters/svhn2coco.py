@@ -5,12 +5,7 @@ python tools/dataset_converters/svhn2coco.py SVHN/train/digitStruct.mat -o SVHN/
 
 from pathlib import Path
 
-from mmdet_digits.datasets.converters.command_line import (
-    convert,
-    converter_parser,
-    image_sizes,
-    run_converter,
-)
+from mmdet_digits.datasets.converters.command_line import convert, converter_parser, run_converter
 from mmdet_digits.datasets.converters.svhn import DigitStruct
 
 
@@ -21,8 +16,8 @@ def main():
         '--images', type=Path, metavar='DIR', help='folder of the images (default: that of the mat)'
     )
     args = parser.parse_args()
-    sizes = image_sizes(args, args.images or args.mat.parent)
-    convert(args, lambda: DigitStruct(args.mat, args.offset), sizes)
+    args.images = args.images or args.mat.parent
+    convert(args, lambda: DigitStruct(args.mat, args.offset))
 
 
 if __name__ == '__main__':

@@ -5,12 +5,7 @@ python tools/dataset_converters/voc2coco.py Annotations --images JPEGImages -o t
 
 from pathlib import Path
 
-from mmdet_digits.datasets.converters.command_line import (
-    convert,
-    converter_parser,
-    image_sizes,
-    run_converter,
-)
+from mmdet_digits.datasets.converters.command_line import convert, converter_parser, run_converter
 from mmdet_digits.datasets.converters.voc import VocFolder
 
 
@@ -30,8 +25,7 @@ def main():
         'in VOC); LabelImg and others that count from 0 need this and --keep-one-based',
     )
     args = parser.parse_args()
-    sizes = image_sizes(args, args.images)
-    convert(args, lambda: VocFolder(args.annotations, args.offset, not args.exclusive_end), sizes)
+    convert(args, lambda: VocFolder(args.annotations, args.offset, not args.exclusive_end))
 
 
 if __name__ == '__main__':

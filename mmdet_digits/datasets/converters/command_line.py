@@ -120,18 +120,19 @@ def image_sizes(args: argparse.Namespace, images: Path | None) -> ImageSizes:
 def convert(
     args: argparse.Namespace,
     open_records: Callable[[], DigitRecords],
-    sizes: ImageSizes,
+    sizes: ImageSizes | None = None,
 ) -> None:
     """Convert, write and say what was written.
 
     Args:
         args: arguments of :func:`converter_parser`.
         open_records: opens the input; called after the outputs were checked.
-        sizes: finds the sizes of the images.
+        sizes: finds the sizes of the images; default: by ``--sizes`` or ``--images``.
 
     Raises:
         InputError: an argument or a record is wrong; nothing is written then.
     """
+    sizes = sizes or image_sizes(args, args.images)
     outputs = output_paths(args)
     check_outputs(outputs.values(), args.overwrite)
     console = Console()
@@ -147,8 +148,14 @@ def convert(
     for split, part in parts.items():
         write_json(outputs[split], part, args.overwrite)
     console.print(summary_table(counts))
-    for line in (*remarks(args, records, conversion, sizes), next_step(args)):
-        console.print(escape(line), soft_wrap=True)
+    say(console, [*remarks(args, records, conversion, sizes), next_step(args)])
+
+
+def say(console: Console, lines: Iterable[str]) -> None:
+    """Print lines, with names that are no UTF-8 by their bytes."""
+    for line in lines:
+        text = line.encode(errors='backslashreplace').decode()
+        console.print(escape(text), soft_wrap=True)
 
 
 def read_records(

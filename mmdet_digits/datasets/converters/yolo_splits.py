@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from mmdet_digits.datasets.coco_files import count_coco
-from mmdet_digits.datasets.converters.command_line import read_records, remarks, summary_table
+from mmdet_digits.datasets.converters.command_line import read_records, remarks, say, summary_table
 from mmdet_digits.datasets.converters.image_sizes import EXTENSIONS, ImageSizes
 from mmdet_digits.datasets.converters.records import DigitRecords
 from mmdet_digits.datasets.linking import Plan, build
@@ -191,14 +190,13 @@ def convert_splits(
         lines += [f'{split}: {line}' for line in remarks(args, records, conversion, ImageSizes())]
     put(args.out, plan, earlier, args.images)
     console.print(summary_table(counts))
-    for line in (*lines, *next_steps(args.out, splits)):
-        console.print(escape(line), soft_wrap=True)
+    say(console, [*lines, next_step(args.out, splits)])
 
 
-def next_steps(out: Path, splits: Container[str]) -> list[str]:
+def next_step(out: Path, splits: Container[str]) -> str:
     """How to use a folder in the HW2 format that may lack a split."""
     folder = shlex.quote(str(out))
     if 'valid' in splits:
-        return [f'Next: python tools/check_data.py --data-root {folder}']
+        return f'Next: python tools/check_data.py --data-root {folder}'
     other = shlex.quote(f'{out}-split')
-    return [f'Next: python tools/prepare_data.py link {folder} --valid 0.1 --out {other}']
+    return f'Next: python tools/prepare_data.py link {folder} --valid 0.1 --out {other}'
