@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -25,7 +25,7 @@ class LinkedSplit:
     Args:
         split: ``'train'``, ``'valid'`` or ``'test'``.
         images: number of images: those of the JSON, or else the files of the folder.
-        boxes: number of boxes; None where there is no JSON.
+        boxes: number of boxes; None where there are no labels.
         origin: where its images come from, in words.
     """
 
@@ -46,7 +46,11 @@ class Plan:
 
 
 def link_dataset(
-    source: Path, out: Path, parts: Mapping[str, str | None] | None = None, seed: int = 0
+    source: Path,
+    out: Path,
+    parts: Mapping[str, str | None] | None = None,
+    seed: int = 0,
+    ignore_classes: Sequence[str] = (),
 ) -> tuple[list[LinkedSplit], list[str]]:
     """Make links at ``out`` to a dataset in the HW2 format.
 
@@ -61,9 +65,11 @@ def link_dataset(
         parts: How much of train becomes ``'valid'`` and ``'test'``: a number of images (``'200'``)
             or a fraction (``'0.1'``); None takes nothing.
         seed: Seed of the split.
+        ignore_classes: Names of categories to leave out with their boxes; the annotation files at
+            ``out`` are then written, not linked.
 
     Returns:
-        What stands at ``out`` per split, and what was left out, in words.
+        What stands at ``out`` per split, and what is to be said about it, in words.
 
     Raises:
         InputError: An amount or an annotation file is wrong.
@@ -72,26 +78,30 @@ def link_dataset(
     """
     source, out = Path(source).resolve(), Path(out)
     parts = {split: amount for split, amount in (parts or {}).items() if amount is not None}
-    plan = _plan(source, parts, seed)
+    plan = _plan(source, parts, seed, ignore_classes)
     if not _stands(out, plan):
         _check_unused(out)
         build(out, plan, source)
     return plan.splits, plan.notes
 
 
-def _plan(source: Path, parts: dict[str, str], seed: int) -> Plan:
+def _plan(source: Path, parts: dict[str, str], seed: int, ignore: Sequence[str]) -> Plan:
     own = _own_splits(source, parts)
     plan = Plan()
     if parts:
         own.remove('train')
-        _plan_parts(plan, source, parts, seed)
+        _plan_parts(plan, source, parts, seed, ignore)
     for split in own:
         plan.links[split] = source / split
-        boxes = None
-        if (source / f'{split}.json').is_file():
-            plan.links[f'{split}.json'] = source / f'{split}.json'
-            coco = read_coco(source / f'{split}.json')
-            images, boxes = len(coco['images']), len(coco['annotations'])
+        boxes, name = None, f'{split}.json'
+        if (source / name).is_file():
+            say, images_only = plan.notes.append, split == 'test'
+            coco = read_coco(source / name, ignore_classes=ignore, images_only=images_only, say=say)
+            images, boxes = len(coco['images']), len(coco['annotations']) or None
+            if ignore:
+                plan.files[name] = json.dumps(coco) + '\n'
+            else:
+                plan.links[name] = source / name
         else:
             images = sum(path.is_file() for path in (source / split).iterdir())
         plan.splits.append(LinkedSplit(split, images, boxes, f'{split}/'))
@@ -132,9 +142,11 @@ def _own_splits(source: Path, parts: dict[str, str]) -> list[str]:
     )
 
 
-def _plan_parts(plan: Plan, source: Path, parts: dict[str, str], seed: int) -> None:
+def _plan_parts(
+    plan: Plan, source: Path, parts: dict[str, str], seed: int, ignore: Sequence[str]
+) -> None:
     """Plan the splits that share the train images."""
-    coco = read_coco(source / 'train.json')
+    coco = read_coco(source / 'train.json', ignore_classes=ignore, say=plan.notes.append)
     _check_files(source, coco)
     total = len(coco['images'])
     counts = {split: num_images(amount, total) for split, amount in parts.items()}

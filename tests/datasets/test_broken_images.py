@@ -67,7 +67,7 @@ def test_default_is_to_stop_and_to_say_how_to_go_on(root):
     assert 'train_dataloader.dataset.on_broken=skip' in str(error.value)
 
 
-@pytest.mark.parametrize('bbox', [[1, 2, float('nan'), 4], [1, 2, 3], None, ['1', '2', '3', '4']])
+@pytest.mark.parametrize('bbox', [[1, 2, float('nan'), 4], [1, 2, 3], None, ['a', 2, 3, 4]])
 def test_broken_box_stops_with_image_and_annotation(root, bbox):
     number = spoil_box(root, 7, bbox)
     with pytest.raises(InputError, match=r'train/7\.png: broken box') as error:
