@@ -149,20 +149,21 @@ def choose_categories(
     Raises:
         InputError: a name stands twice, or other categories than these have boxes.
     """
-    names = {c['id']: str(c['name']) for c in categories}
-    if '0' not in names.values() and ZERO_ALIAS not in ignore_classes:
-        names = {i: '0' if name == ZERO_ALIAS else name for i, name in names.items()}
+    names = [str(category['name']) for category in categories]
+    if '0' not in names and ZERO_ALIAS not in ignore_classes:
+        names = ['0' if name == ZERO_ALIAS else name for name in names]
     wanted = [name for name in classes if name not in ignore_classes]
-    others = {i: name for i, name in names.items() if name not in wanted}
-    unknown = [n for i, n in others.items() if boxes[i] and n not in ignore_classes]
-    found = [names[c['id']] for c in categories if c['id'] not in others]
-    twice = [name for name, count in Counter(found).items() if count > 1]
+    ids = [category['id'] for category in categories]
+    others = [(i, name) for i, name in zip(ids, names, strict=True) if name not in wanted]
+    unknown = [name for i, name in others if boxes[i] and name not in ignore_classes]
+    found = Counter(name for name in names if name in wanted)
+    twice = [name for name, count in found.items() if count > 1]
     if unknown or twice:
         raise _wrong_categories(path, categories, boxes, unknown, twice, classes)
     missing = [name for name in classes if name not in found]
-    added = [{'id': i, 'name': name} for i, name in enumerate(missing, max((0, *names)) + 1)]
-    kept = [category for category in categories if category['id'] not in others]
-    return kept + added, set(others), _category_notes(others, boxes, missing)
+    added = [{'id': i, 'name': name} for i, name in enumerate(missing, max((0, *ids)) + 1)]
+    kept = [c for c, name in zip(categories, names, strict=True) if name in wanted]
+    return kept + added, {i for i, _ in others}, _category_notes(others, boxes, missing)
 
 
 def _wrong_categories(
@@ -191,17 +192,17 @@ def _wrong_categories(
     )
 
 
-def _category_notes(others: dict[int, str], boxes: Counter, missing: Sequence[str]) -> list[str]:
-    notes = []
-    for text, found in (
-        ('without boxes', [name for i, name in others.items() if not boxes[i]]),
-        ('with their boxes', [f'{n} ({boxes[i]:,})' for i, n in others.items() if boxes[i]]),
-    ):
-        if found:
-            notes.append(f'categories left out, {text}: {shortened(", ".join(found))}')
-    if missing and boxes:
-        notes.append(f'no category, and so no box, of {", ".join(missing)}')
-    return notes
+def _category_notes(
+    others: Sequence[tuple[int, str]], boxes: Counter, missing: Sequence[str]
+) -> list[str]:
+    empty = [name for i, name in others if not boxes[i]]
+    boxed = [f'{name} ({boxes[i]:,})' for i, name in others if boxes[i]]
+    texts = {
+        'categories left out, without boxes:': empty,
+        'categories left out, with their boxes:': boxed,
+        'no category, and so no box, of': missing if boxes else [],
+    }
+    return [f'{text} {shortened(", ".join(names))}' for text, names in texts.items() if names]
 
 
 def check_structure(

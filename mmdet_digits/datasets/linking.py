@@ -4,11 +4,13 @@ The HW2 format: folders ``train/ valid/ test/`` with images beside ``train.json 
 where the test images have labels, ``test.json``.
 """
 
+import glob
 import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -37,10 +39,19 @@ class LinkedSplit:
 
 @dataclass
 class Plan:
-    """What is to be at the target: links (name to what it links to), files (name to content)."""
+    """What is to be at the target.
+
+    Args:
+        links: name to what it links to.
+        files: name to content.
+        made: name to what makes the content, one file at a time.
+        splits: what that is per split.
+        notes: what is to be said about it.
+    """
 
     links: dict[str, Path] = field(default_factory=dict)
-    files: dict[str, str | bytes] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    made: dict[str, Callable[[], bytes]] = field(default_factory=dict)
     splits: list[LinkedSplit] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -206,24 +217,28 @@ def _check_unused(out: Path) -> None:
         )
 
 
-def build(out: Path, plan: Plan, source: Path) -> None:
+def build(out: Path, plan: Plan, source: Path, workers: int | None = None) -> None:
     """Build everything in a folder beside ``out``, then give it its name.
 
     Args:
         out: a folder that is empty or does not exist.
         plan: what is to be there.
         source: what it links to, for the message.
+        workers: threads that make files (None: one per CPU).
 
     Raises:
         FolderError: the system refuses. Nothing is changed then.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(out)
     partial = out.with_name(f'.{out.name}.{os.getpid()}.partial')
     try:
         partial.mkdir()
+        for parent in {(partial / name).parent for name in (*plan.links, *plan.made)}:
+            parent.mkdir(parents=True, exist_ok=True)
         for name, target in plan.links.items():
-            (partial / name).parent.mkdir(parents=True, exist_ok=True)
             _link(partial / name, target)
+        _write_made({partial / name: make for name, make in plan.made.items()}, workers)
         for name, text in plan.files.items():
             write_file(partial / name, text)
         if out.exists():
@@ -238,6 +253,24 @@ def build(out: Path, plan: Plan, source: Path) -> None:
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)  # removes links, not what they link to
+
+
+def _remove_abandoned(out: Path) -> None:
+    """Remove what processes that were killed left beside ``out``."""
+    for path in out.parent.glob(f'.{glob.escape(out.name)}.*.partial'):
+        process = Path('/proc', path.name.split('.')[-2])
+        if process.parent.is_dir() and not process.exists():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _write_made(made: Mapping[Path, Callable[[], bytes]], workers: int | None) -> None:
+    """Make and write files, as many at a time as there are threads."""
+    pool = ThreadPoolExecutor(workers or os.cpu_count())
+    try:
+        for _ in pool.map(lambda path: write_file(path, made[path]()), made):
+            pass
+    finally:
+        pool.shutdown(cancel_futures=True)  # at once when interrupted
 
 
 def _link(link: Path, target: Path) -> None:
