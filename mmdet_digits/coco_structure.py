@@ -1,6 +1,7 @@
 """What every COCO file of digits has to be before anything in it can be relied on."""
 
 import logging
+import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,7 @@ EXPECTED = {
     'categories': 'id (a whole number, there once) and name',
 }
 MOST_SHOWN = 3
+LONGEST_NAME = 255  # bytes of one part; no file system that people use has more
 LOG = logging.getLogger(__name__)
 LARGEST = 2**53  # beyond it, neighbouring whole numbers are the same as floats
 
@@ -161,7 +163,7 @@ def choose_categories(
     if unknown or twice:
         raise _wrong_categories(path, categories, boxes, unknown, twice, classes)
     missing = [name for name in classes if name not in found]
-    added = [{'id': i, 'name': name} for i, name in enumerate(missing, max((0, *ids)) + 1)]
+    added = [{'id': i, 'name': name} for i, name in enumerate(missing, max((0, *ids, *boxes)) + 1)]
     kept = [c for c, name in zip(categories, names, strict=True) if name in wanted]
     return kept + added, {i for i, _ in others}, _category_notes(others, boxes, missing)
 
@@ -326,6 +328,38 @@ def is_id(value: Any) -> bool:
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number, and so is its sum with another one."""
     return type(value) in (int, float) and abs(value) <= LARGEST  # NaN is not
+
+
+def leads_out(name: str) -> bool:
+    """Whether a file name, written in the way of any system, leads out of its folder."""
+    absolute = name.startswith(('/', '\\')) or re.match(r'[A-Za-z]:[\\/]', name) is not None
+    return absolute or ('..' in name and '..' in re.split(r'[\\/]', name))
+
+
+def name_problem(name: str) -> str | None:
+    """What is wrong with a file name below the folder of the images, in words; None if nothing is.
+
+    Every name that is read from a file, and then opened or written, has to pass.
+    """
+    if leads_out(name) or not name:
+        return 'does not stay in the folder of the images'
+    if '\0' in name:
+        return 'has a NUL in it'
+    try:
+        length = max(len(part.encode()) for part in re.split(r'[\\/]', name))
+    except UnicodeEncodeError:
+        return 'is no UTF-8'
+    return f'has {length} bytes, {LONGEST_NAME} at most' if length > LONGEST_NAME else None
+
+
+def unusable_name(name: str, source: Path | str) -> InputError:
+    """The message about a file name in ``source`` that has a problem."""
+    return InputError(
+        f'{source}: the file name {shortened(repr(name))} {name_problem(name)}.',
+        shortened(repr(name)),
+        'the name of a file in the folder of the images',
+        'correct it; tools/check_data.py shows which files such names may mean',
+    )
 
 
 def shortened(value: Any, limit: int = 120) -> str:

@@ -12,7 +12,7 @@ from mmdet.registry import DATASETS
 from mmengine.logging import MMLogger
 
 from mmdet_digits.categories import DIGITS, ZERO_ALIAS, map_categories
-from mmdet_digits.coco_structure import read_coco
+from mmdet_digits.coco_structure import name_problem, read_coco, unusable_name
 from mmdet_digits.datasets.broken_images import (
     BrokenImages,
     broken_boxes,
@@ -192,6 +192,8 @@ class DigitsDataset(CocoDataset):
         info = super().parse_data_info(dict(raw_data_info, raw_ann_info=with_areas))
         if broken:
             info['broken'] = str(broken_boxes(info['img_path'], self.ann_file, broken))
+        if name_problem(image['file_name']):
+            info['broken'] = str(unusable_name(image['file_name'], self.ann_file))
         return info
 
     def filter_data(self) -> list[dict]:

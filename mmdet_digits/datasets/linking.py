@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from mmdet_digits.coco_structure import read_coco
+from mmdet_digits.coco_structure import leads_out, name_problem, read_coco, shortened
 from mmdet_digits.datasets.coco_files import num_images, split_coco
 from mmdet_digits.datasets.synthetic.folders import FIX, SPLITS, FolderError, describe
 from mmdet_digits.utils.files import check_folder, write_file
@@ -180,22 +180,24 @@ def _plan_parts(
 
 
 def _check_files(source: Path, coco: dict) -> None:
-    """Refuse file names that are missing, stand twice or lead out of the folder."""
+    """Refuse file names that are missing, stand twice or cannot be used."""
     names = [str(image['file_name']) for image in coco['images']]
     twice = [name for name, count in Counter(names).items() if count > 1]
-    outside = [n for n in names if PurePosixPath(n).is_absolute() or '..' in PurePosixPath(n).parts]
-    missing = [name for name in names if not (source / 'train' / name).is_file()]
+    outside = [name for name in names if leads_out(name)]
+    unusable = [name for name in names if name_problem(name)]
+    missing = [] if unusable else [n for n in names if not (source / 'train' / n).is_file()]
     for what, bad in (
         ('stand for several images', twice),
         ('lead out of train/', outside),
+        ('cannot be those of files', unusable),
         ('are not in train/', missing),
     ):
         if bad:
             raise FolderError(
                 f'{source / "train.json"}: {len(bad)} of {len(names)} file names {what}.',
-                f'the first is {bad[0]}',
+                f'the first is {shortened(bad[0] if bad[0].isprintable() else repr(bad[0]))}',
                 'each the name of another file in train/',
-                'put the file or the JSON right',
+                'put the file or the JSON right; tools/check_data.py shows which files are meant',
             )
 
 

@@ -164,3 +164,12 @@ def test_file_that_is_a_folder_is_named(root):
 )
 def test_is_bbox(bbox, sound):
     assert is_bbox(bbox) is sound
+
+
+@pytest.mark.parametrize('name', ['../train/7.png', 'nul\0.png', 'x' * 300, '\ud800.png'])
+def test_names_that_are_not_opened(root, name):
+    content = json.loads((root / 'train.json').read_text())
+    content['images'][6]['file_name'] = name
+    (root / 'train.json').write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r'train\.json: the file name .* (stay|NUL|bytes|UTF)'):
+        image_ids(build(root))

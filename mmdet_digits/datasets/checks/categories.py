@@ -39,15 +39,16 @@ def _choose(
     """The categories that are digits, and whether there are others or too few."""
     name, boxes = 'category names', Counter(table.category_ids.tolist())
     try:
-        chosen, left_out, notes = choose_categories(
+        _, left_out, notes = choose_categories(
             table.categories, boxes, ann_file, ignore_classes=ignore_classes
         )
     except InputError as error:
         found = f'{error.what.removeprefix(f"{ann_file}: ")} of {error.found}'
         return table, Check(name, Status.FAIL, found, error.expected, error.fix)
-    table = table.without(left_out, chosen)
+    own = [category for category in table.categories if category['id'] not in left_out]
+    table = table.without(left_out, own)
     if not notes:
-        return table, Check(name, Status.OK, _listed(chosen))
+        return table, Check(name, Status.OK, _listed(own))
     expected = f'{", ".join(DIGITS)}, and nothing else'
     return table, Check(name, Status.WARN, '; '.join(notes), expected, 'nothing, if it is meant so')
 

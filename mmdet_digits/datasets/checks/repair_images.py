@@ -69,8 +69,9 @@ def removals(found: Inspection) -> dict[int, str]:
     """Which images cannot stay, by row, and why."""
     table, match = found.table, found.match
     reasons = {row: fact.problem for row, fact in found.facts.items() if fact.problem}
-    reasons |= dict.fromkeys(match.missing, 'its file is not there')
-    reasons |= dict.fromkeys(match.leaving, 'its file name leads out of the folder')
+    lost = dict.fromkeys(match.missing, 'its file is not there')
+    lost |= dict.fromkeys(match.leaving, 'its file name leads out of the folder')
+    reasons |= {row: why for row, why in lost.items() if row not in match.meant}
     reasons |= dict.fromkeys(np.flatnonzero(table.file_names == '').tolist(), 'it has no file name')
     rows_of = defaultdict(list)
     for row, image_id in enumerate(table.image_ids.tolist()):

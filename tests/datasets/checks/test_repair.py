@@ -478,3 +478,14 @@ def test_images_are_not_read_again_that_are_known(tmp_path):
         path.write_bytes(b'')
     repair_dataset({'train': split}, tmp_path / 'out', known=known)
     assert len(written(tmp_path / 'out')) == 6
+
+
+@pytest.mark.parametrize('prefix', ['images/1/', 'http://x.org/', '/data/local-files/?d=a/', '../'])
+def test_names_that_differ_in_folder_or_suffix_are_corrected(tmp_path, prefix):
+    split = write_split(tmp_path, coco=make_coco(images=10))
+    coco = json.loads(split.ann_file.read_text())
+    for image in coco['images']:
+        image['file_name'] = prefix + image['file_name'].replace('.png', '.jpg')
+    split.ann_file.write_text(json.dumps(coco))
+    repair_dataset({'train': split}, tmp_path / 'out')
+    assert json.loads((tmp_path / 'out' / 'train.json').read_text()) == make_coco(images=10)
