@@ -8,7 +8,7 @@ from PIL import Image
 
 from mmdet_digits.datasets.converters.records import DigitRecord
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import read_json
+from mmdet_digits.utils.files import natural_key, read_json
 
 EXTENSIONS = frozenset({'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp'})
 FORMAT = 'a COCO file, or {"1.png": [width, height], ...} in pixels'
@@ -137,13 +137,6 @@ def read_sizes(path: Path) -> dict[str, tuple[int, int]]:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The images of a folder, those named by numbers first and in their order."""
+    """The images of a folder, by name, numbers in names in their order."""
     paths = [path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS]
-    return sorted(paths, key=natural_order)
-
-
-def natural_order(path: Path) -> tuple:
-    """Sort key: numbers by value, before names by letter."""
-    stem = path.stem
-    number = stem.isascii() and stem.isdigit()
-    return (0, int(stem), path.name) if number else (1, 0, path.name)
+    return sorted(paths, key=natural_key)

@@ -6,20 +6,17 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 import numpy as np
 
 from mmdet_digits.categories import DIGITS, ZERO_ALIAS
-from mmdet_digits.coco_structure import LARGEST, shortened
+from mmdet_digits.coco_structure import LARGEST, name_problem, shortened
 from mmdet_digits.datasets.coco_files import CATEGORIES
 from mmdet_digits.utils.errors import InputError
 
 #: Coordinates are written with this many decimals (YOLO's fractions give 245.99997 for 246).
 DECIMALS = 2
-
-#: No file system that people use has longer names; in bytes.
-LONGEST_NAME = 255
 
 
 @dataclass(frozen=True)
@@ -111,20 +108,6 @@ def make_record(
                 f'{where}: box {index} is {box[2]:g} x {box[3]:g} px, expected an area above 0.'
             )
     return DigitRecord(file_name, boxes, digits.astype(int), where, size, tuple(others))
-
-
-def name_problem(name: str) -> str | None:
-    """What is wrong with a file name below the folder of images, in words; None if nothing is."""
-    path = PureWindowsPath(name)  # which knows both separators, and drives
-    if path.anchor or '..' in path.parts or not path.parts:
-        return 'does not stay in the folder of the images'
-    try:
-        length = max(len(part.encode()) for part in path.parts)
-    except UnicodeEncodeError:
-        return 'is no UTF-8'
-    if length > LONGEST_NAME:
-        return f'has {length} bytes, {LONGEST_NAME} at most'
-    return 'has a NUL in it' if '\0' in name else None
 
 
 def shown(name: str) -> str:

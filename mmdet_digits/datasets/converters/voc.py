@@ -9,7 +9,6 @@ import math
 from pathlib import Path, PureWindowsPath
 from xml.etree import ElementTree
 
-from mmdet_digits.datasets.converters.image_sizes import natural_order
 from mmdet_digits.datasets.converters.records import (
     DigitRecord,
     DigitRecords,
@@ -19,7 +18,7 @@ from mmdet_digits.datasets.converters.records import (
 )
 from mmdet_digits.datasets.synthetic.folders import describe
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import check_folder
+from mmdet_digits.utils.files import check_folder, natural_key
 
 CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
 
@@ -41,7 +40,7 @@ class VocFolder(DigitRecords):
         self.offset, self.extra = offset, int(inclusive)
         check_folder(folder, 'the folder of the XML files')
         found = (path for path in Path(folder).iterdir() if path.suffix.lower() == '.xml')
-        self._paths = sorted(found, key=natural_order)
+        self._paths = sorted(found, key=natural_key)
         if not self._paths:
             raise InputError(
                 f'{folder}: no XML file in it.',

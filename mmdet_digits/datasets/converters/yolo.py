@@ -16,7 +16,6 @@ from mmdet_digits.datasets.converters.image_sizes import (
     EXTENSIONS,
     ImageSizes,
     image_files,
-    natural_order,
 )
 from mmdet_digits.datasets.converters.records import (
     DigitRecord,
@@ -27,7 +26,7 @@ from mmdet_digits.datasets.converters.records import (
 )
 from mmdet_digits.datasets.synthetic.folders import describe
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import check_folder, read_file
+from mmdet_digits.utils.files import check_folder, natural_key, read_file
 
 CLASSES = 'classes.txt'
 NAME_FILES = (CLASSES, 'data.yaml', 'data.yml')
@@ -86,7 +85,7 @@ class YoloFolder(DigitRecords):
                 'rename or remove one of them',
             )
         alone = sorted(
-            (path for stem, path in self._texts.items() if stem not in stems), key=natural_order
+            (path for stem, path in self._texts.items() if stem not in stems), key=natural_key
         )
         if alone:
             raise InputError(

@@ -202,7 +202,6 @@ def test_a_digit_is_not_to_be_ignored():
         ('/x.png', 'does not stay'),
         ('C:\\x.png', 'does not stay'),
         ('', "'' does not stay"),
-        ('.', 'does not stay'),
         ('é' * 126 + '.png', 'has 256 bytes, 255 at most'),
         ('1\0.png', r"'1\\x00\.png' has a NUL"),
         ('1\udcff.png', r"'1\\udcff\.png' is no UTF-8"),
