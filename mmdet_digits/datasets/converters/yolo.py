@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 import yaml
@@ -227,7 +228,7 @@ def find_names(labels: Path) -> tuple[list[str], str]:
     """
     folders = [labels, *Path(os.path.abspath(labels)).parents[:2]]  # noqa: PTH100  (keeps links)
     paths = [folder / name for folder in folders for name in NAME_FILES]
-    files = {path.resolve(): path for path in paths if path.is_file()}
+    files = dict.fromkeys(path.resolve() for path in paths if path.is_file())
     known = {file: read_names(file) for file in files if has_names(file)}
     if not known:
         return list(DIGITS), f'no {" or ".join(NAME_FILES[:2])} with names in {labels} or above it'
@@ -239,7 +240,7 @@ def find_names(labels: Path) -> tuple[list[str], str]:
                 f'{first}: {", ".join(map(shown, names))}\n            '
                 f'{other}: {", ".join(map(shown, second))}',
                 'one order',
-                f'choose: --names {first}, or --names {other}',
+                f'choose: --names {quote(str(first))}, or --names {quote(str(other))}',
             )
     return names, f'by {" and ".join(map(str, known))}'
 
@@ -283,11 +284,10 @@ def read_names(path: Path) -> list[str]:
 
 def load_yaml(path: Path) -> object:
     """What a YAML file holds."""
+    text = read_text(path)
     try:
-        return yaml.safe_load(read_text(path))
+        return yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
         raise no_names(path, error) from error
 
 
