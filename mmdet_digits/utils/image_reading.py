@@ -60,7 +60,7 @@ def check_image(path: Path | str, max_pixels: int = MAX_PIXELS) -> None:
 def check_pixels(path: Path | str, size: tuple[int, int], max_pixels: int = MAX_PIXELS) -> None:
     """Raise InputError if an image of this width and height may not be decoded."""
     if size[0] * size[1] > max_pixels:
-        raise _too_large(path, f'{size[0]:,} x {size[1]:,} pixels', max_pixels)
+        raise _too_large(path, f'{size[0]:,} x {size[1]:,}', max_pixels)
 
 
 def load_image(path: Path | str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -141,9 +141,9 @@ def _stored_size(file: BinaryIO) -> tuple[int, int]:
 
 def _too_large(path: Path | str, found: str, max_pixels: int) -> InputError:
     return InputError(
-        f'{path}: too large to be decoded.',
+        f'{path}: more than {max_pixels:,} pixels, too many to decode.',
         found,
-        f'at most {max_pixels:,} pixels',
+        'a smaller image',
         'cut out or scale down what matters, or raise the limit: --max-pixels of predict.py, '
         'max_pixels of LoadCheckedImage',
     )

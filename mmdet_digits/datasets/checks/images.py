@@ -16,6 +16,7 @@ from PIL import Image
 
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.image_reading import (
+    MAX_PIXELS,
     PNG_START,
     check_pixels,
     decode,
@@ -169,10 +170,9 @@ def _problem(path: Path | str, error: Exception) -> str:
         return f'cannot be opened ({getattr(unreadable, "strerror", None) or unreadable})'
     if not size:
         return '0 bytes'
-    if isinstance(error, InputError):
-        return f'too large to be decoded ({error.found}, {error.expected} are read)'
-    if isinstance(error, Image.DecompressionBombError):
-        return f'too large to be decoded ({error})'
+    if isinstance(error, InputError | Image.DecompressionBombError):
+        found = getattr(error, 'found', error)
+        return f'more than {MAX_PIXELS:,} pixels, too many to decode ({found})'
     if isinstance(error, Image.UnidentifiedImageError):
         return f'{size:,} bytes that are no image, beginning with {head!r}'
     return (
