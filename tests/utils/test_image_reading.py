@@ -148,3 +148,13 @@ def test_what_is_no_image_is_named_and_not_opened(tmp_path, make, found):
     for decode in (False, True):
         (fact,) = read_images([path], decode)
         assert fact.problem
+
+
+def test_the_decoder_prints_nothing_of_what_is_reported(tmp_path, capfd):
+    path = tmp_path / '1.png'
+    path.write_bytes(png_header(40, 20)[:-8])  # cut off before its pixels
+    for read in (load_image, detected):
+        with pytest.raises(InputError, match=r'1\.png: cannot be decoded'):
+            read(path)
+    read_images([path], decode=True)
+    assert capfd.readouterr().err == ''
