@@ -219,7 +219,7 @@ def draw(folder, paths, unread, detections, numbers, args, console):
             except RunError:  # a full disk, for this picture and the next
                 raise
             except Exception as error:  # whatever is wrong with one image, the others are drawn
-                failures[image] = f'not drawn: {failure_line(path, error)}'
+                failures[image] = failure_line(path, error, 'cannot be drawn')
     if earlier:
         print(f'{folder} keeps {len(earlier):,} files that were there before')
     return failures

@@ -86,14 +86,14 @@ class ImageFiles(Dataset):
         return index, packed if packed is not None else failure_line(path, OSError('not read'))
 
 
-def failure_line(path: Path, error: Exception) -> str:
+def failure_line(path: Path, error: Exception, what: str = 'cannot be used') -> str:
     """Say in one line, which every terminal can show, what is wrong with a file."""
     if isinstance(error, InputError):
         text = f'{error.what.rstrip(".")}: {error.found}'
     elif isinstance(error, UnicodeEncodeError):
         text = f'{path}: its name is not UTF-8; rename it'
     else:
-        text = f'{path}: cannot be used: {str(error).strip() or type(error).__name__}'
+        text = f'{path}: {what}: {str(error).strip() or type(error).__name__}'
     return ''.join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 

@@ -5,6 +5,7 @@ Pixels are those of OpenCV's ``IMREAD_COLOR``: 8 bits, and turned as the file's 
 
 import contextlib
 import errno
+import io
 import os
 import stat
 import struct
@@ -135,7 +136,7 @@ def _stored_size(file: BinaryIO) -> tuple[int, int]:
     if len(head) == 24 and head.startswith(PNG_START):
         return struct.unpack('>2I', head[16:])
     file.seek(0)
-    with quiet_decoders(), Image.open(file) as image:
+    with quiet_decoders(), Image.open(io.BufferedReader(file)) as image:
         return image.size
 
 

@@ -7,6 +7,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmdet_digits.apis.predictor import (
+    ImageFiles,
     ImageResult,
     collect_predictions,
     failure_line,
@@ -82,6 +83,18 @@ def test_what_is_found_does_not_depend_on_the_batch(digits_root):
                 found, expected = (getattr(r, name) for r in (together[place], alone[n]))
                 np.testing.assert_allclose(found, expected, atol=1e-4, rtol=1e-4)
     assert len(set(numbers_of(alone))) > 10
+
+
+def test_what_a_step_cannot_take_is_a_line_that_names_the_file(tmp_path):
+    path = tmp_path / 'thin.png'
+    Image.new('L', (1, 9000)).save(path)
+    steps = [
+        dict(type='LoadImageFromFile'),
+        dict(type='Resize', scale=(128, 64), keep_ratio=True),  # to a width of 0
+        dict(type='PackDetInputs'),
+    ]
+    index, line = ImageFiles([path], steps)[0]
+    assert index == 0 and line.startswith(f'{path}: cannot be used: OpenCV') and '\n' not in line
 
 
 def detect(model, cfg, paths, batch_size):
