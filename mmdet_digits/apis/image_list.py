@@ -7,6 +7,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from mmdet_digits.utils.errors import InputError
@@ -95,8 +96,10 @@ def check_apart(paths: Iterable[Path], files: Iterable[Path], folder: Path) -> N
             folder.
     """
     outputs, folder = {_real(file) for file in files}, _real(folder)
+    parent = cache(_real)
     for path in paths:
-        for place in {_real(path.parent) / path.name, _real(path)}:
+        own = parent(path.parent) / path.name
+        for place in (own, _real(path)) if path.is_symlink() else (own,):
             if place in outputs or folder in place.parents:
                 raise InputError(
                     f'{path}: this image lies where an output goes; nothing was written.',
