@@ -151,7 +151,7 @@ def report_problems(results, paths, failures):
     large = [paths[result.index] for result in results if result.scale < 1 / MOST_REDUCED]
     if large:
         print(
-            f'{len(large):,} of {len(results):,} images are over {MOST_REDUCED} times larger than '
+            f'{len(large):,} of {len(paths):,} images are over {MOST_REDUCED} times larger than '
             f'what the model sees (e.g. {large[0]}): small digits are lost. Crop each number.',
             file=sys.stderr,
         )
@@ -221,7 +221,7 @@ def draw(folder, paths, unread, detections, numbers, args, console):
             except Exception as error:  # whatever is wrong with one image, the others are drawn
                 failures[image] = failure_line(path, error, 'cannot be drawn')
     if earlier:
-        print(f'{folder} keeps {len(earlier):,} files that were there before')
+        print(f'left in {folder} from before: {len(earlier):,} other files')
     return failures
 
 

@@ -124,7 +124,7 @@ def test_each_bad_file_is_a_line_and_the_others_are_read(run_tool, checkpoint, p
     drawn = {str(path.relative_to(pictures)) for path in pictures.rglob('*') if path.is_file()}
     assert drawn == {'mine.png', 'door.png', 'sub/door.png', 'thin.png', 'wide.png'}
     assert (pictures / 'mine.png').read_bytes() == b'of an earlier run, or of the user'
-    assert 'pictures keeps 1 files' in done.stdout
+    assert 'pictures from before: 1 other files' in done.stdout
     assert Image.open(pictures / 'door.png').width > 300
 
 
