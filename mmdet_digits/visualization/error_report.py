@@ -148,10 +148,9 @@ def error_page(errors: NumberErrors, tiles: Sequence[Tile], facts: dict[str, str
 def _load(path: Path, source: str) -> np.ndarray:
     try:
         return load_rgb(path)
-    except OSError as error:
-        found = 'no such file' if not path.exists() else str(error)
+    except InputError as error:
         raise InputError(
-            f'{path}: cannot be drawn.\n  found:    {found}\n'
+            f'{path}: cannot be drawn.\n  found:    {error.found}\n'
             f'  expected: the image of that name in {source}\n'
             '  fix: give the folder of its images by --images'
         ) from error
