@@ -181,7 +181,8 @@ def convert_boxes(
     form = find_form(table)
     if form is None:
         return coco, []
-    _require(form_of_boxes(table)[0] if len(form.names) != 1 else Check('', Status.OK, ''), split)
+    if len(form.names) != 1:
+        _require(form_of_boxes(table)[0], split)
     sizes = dict(zip(table.image_ids.tolist(), table.sizes, strict=True))
     boxes, changes = [], []
     for box in coco['annotations']:
