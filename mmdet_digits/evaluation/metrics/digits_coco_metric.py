@@ -2,11 +2,14 @@
 
 import contextlib
 
+from mmdet.datasets.api_wrappers import COCO
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import METRICS
 from mmengine.logging import MMLogger
 
 from mmdet_digits.categories import map_categories
+from mmdet_digits.coco_structure import FORMAT, normalize_coco
+from mmdet_digits.utils.files import read_json
 
 
 @METRICS.register_module()
@@ -24,8 +27,10 @@ class DigitsCocoMetric(CocoMetric):
     """
 
     def __init__(self, ann_file: str, **kwargs) -> None:
-        super().__init__(ann_file=ann_file, **kwargs)
+        super().__init__(**kwargs)
         self.ann_file = ann_file
+        self._coco_api = COCO()  # which would read plain JSON only
+        self._coco_api.dataset = read_json(ann_file, FORMAT)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Score all images; see :meth:`mmdet.evaluation.CocoMetric.compute_metrics`."""
@@ -41,7 +46,9 @@ class DigitsCocoMetric(CocoMetric):
 
     def _renumber_categories(self) -> None:
         """Give the ground truth category ids 1, 2, ... in the order of the classes."""
-        classes, content = self.dataset_meta['classes'], self._coco_api.dataset
+        classes, ignored = self.dataset_meta['classes'], self.dataset_meta.get('ignore_classes', ())
+        content, _ = normalize_coco(self._coco_api.dataset, self.ann_file, classes, ignored)
+        self._coco_api.dataset = content
         old_ids = map_categories(content['categories'], self.ann_file, classes)
         new_ids = {old: new for new, old in enumerate(old_ids, start=1)}
         content['categories'] = [dict(id=i, name=name) for i, name in enumerate(classes, start=1)]
