@@ -1,7 +1,7 @@
 """COCO's box metrics of saved predictions, by pycocotools or by faster-coco-eval."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -20,8 +20,7 @@ def coco_figures(
     """Compute what mmdet's ``CocoMetric`` reports, under its names but not rounded.
 
     Args:
-        annotations: The true digits. Annotations without ``iscrowd`` or ``area`` get 0 and the
-            area of their box.
+        annotations: The true digits.
         predictions: The detections.
         backend: ``'pycocotools'``, the reference, or ``'faster-coco-eval'``, several times faster.
 
@@ -67,21 +66,35 @@ def _evaluate(annotations: Annotations, predictions: Predictions, backend: str):
     return evaluation
 
 
-def _digit_coco(annotations: Annotations) -> dict:
-    """The annotations with category ids 1 to 10, and ids from 1: pycocotools misses an id of 0."""
-    boxes = [
+def scored_boxes(boxes: Iterable[dict], category_ids: Mapping[int, int]) -> list[dict]:
+    """Prepare annotations so that COCO's evaluation counts them right.
+
+    Ids count from 1: the evaluation takes a match with the id 0 for no match. What is marked as
+    ``ignore`` becomes a crowd: the evaluation knows no other box that may be found or missed. A
+    missing ``area`` is that of the box.
+
+    Args:
+        boxes: the annotations.
+        category_ids: the new category id of each old one; boxes of others get -1.
+    """
+    return [
         {
             'area': box['bbox'][2] * box['bbox'][3],
-            'iscrowd': 0,
             **box,
             'id': n,
-            'category_id': box['digit'] + 1,
+            'category_id': category_ids.get(box['category_id'], -1),
+            'iscrowd': int(bool(box.get('iscrowd') or box.get('ignore'))),
         }
-        for n, box in enumerate(annotations.boxes, start=1)
+        for n, box in enumerate(boxes, start=1)
     ]
+
+
+def _digit_coco(annotations: Annotations) -> dict:
+    """The annotations with category ids 1 to 10."""
+    ids = {box['category_id']: box['digit'] + 1 for box in annotations.boxes}
     return {
         'images': _image_entries(annotations.image_ids, annotations.sizes),
-        'annotations': boxes,
+        'annotations': scored_boxes(annotations.boxes, ids),
         'categories': [{'id': n, 'name': name} for n, name in enumerate(DIGITS, start=1)],
     }
 

@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from coco_samples import make_coco, make_records, save_json
@@ -16,8 +19,8 @@ SHUFFLED = [{'id': 50 - digit, 'name': str(digit)} for digit in (3, 1, 4, 0, 5, 
 @pytest.fixture(params=[None, SHUFFLED], ids=['HW2', 'shuffled'])
 def split(request, tmp_path):
     coco = make_coco(request.param, num_images=60)
-    for n, box in enumerate(coco['annotations'], start=1):
-        box['id'] = n
+    coco['annotations'][3]['iscrowd'] = 1
+    coco['annotations'][7]['ignore'] = 1
     path = save_json(tmp_path / 'ann.json', coco)
     return read_annotations(path), parse_records(make_records(coco), 'pred.json')
 
@@ -62,6 +65,28 @@ def test_figures_are_those_of_the_metrics_unrounded(split):
         tolerance = 5.1e-4 if config is coco else 1e-12
         assert metrics == pytest.approx({key: offline[key] for key in metrics}, abs=tolerance)
     assert offline['coco/bbox_mAP'] != round(offline['coco/bbox_mAP'], 3)
+
+
+@pytest.mark.parametrize('marks', [{}, {'ignore': 1}, {'iscrowd': 1}, {'ignore': 1, 'iscrowd': 0}])
+def test_digits_that_are_all_found_score_one_with_ids_from_0_and_whatever_is_ignored(
+    tmp_path, marks
+):
+    coco = make_coco(num_images=4)
+    assert coco['annotations'][0]['id'] == 0
+    coco['annotations'][-1].update(marks)
+    predictions = parse_records(make_records(coco, jitter=0, confused=0), 'pred.json')
+    if marks:  # one that is not found
+        keep = np.arange(len(predictions)) < len(predictions) - 1
+        columns = ('image_ids', 'bboxes', 'scores', 'labels')
+        predictions = replace(predictions, **{c: getattr(predictions, c)[keep] for c in columns})
+    annotations = read_annotations(save_json(tmp_path / 'ann.json', coco))
+    for backend in BACKENDS:
+        figures = coco_figures(annotations, predictions, backend)
+        assert figures['coco/bbox_mAP'] == pytest.approx(1)
+    metric = METRICS.build(dict(type='DigitsCocoMetric', ann_file=annotations.source))
+    metric.dataset_meta = {'classes': DIGITS}
+    metric.process({}, list(samples(annotations, predictions)))
+    assert metric.evaluate(size=4)['coco/bbox_mAP'] == 1.0
 
 
 def test_a_digit_without_a_true_box_has_no_figure_and_sizes_without_one_minus_one(tmp_path):
