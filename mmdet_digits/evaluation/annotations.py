@@ -9,7 +9,11 @@ from mmengine.logging import MMLogger
 from mmdet_digits.categories import map_categories
 from mmdet_digits.coco_structure import FORMAT, check_structure, read_coco
 from mmdet_digits.evaluation.functional.detections import Detections
+from mmdet_digits.evaluation.predictions import Predictions
 from mmdet_digits.utils.errors import InputError
+
+MOST_OUTSIDE = 0.02  # share of boxes; a detector's lie inside its image
+FRACTION = 2.0  # pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +37,42 @@ class Annotations:
     sizes: np.ndarray
     truth: Detections
     boxes: list[dict]
+
+    def detections_of(self, predictions: Predictions) -> Detections:
+        """Sort detections into the images; warn where they cannot be of these images.
+
+        Raises:
+            InputError: a detection is in none of the images.
+        """
+        detections = predictions.to_detections(self.image_ids, self.source)
+        problem = misfit(detections, self.sizes)
+        if problem:
+            MMLogger.get_current_instance().warning(
+                f'{predictions.source}: {problem}. The figures mean nothing if it was made from '
+                f'other images than those of {self.source}, or from them at another size'
+            )
+        return detections
+
+
+def misfit(detections: Detections, sizes: np.ndarray) -> str | None:
+    """Say why detections can hardly be of these images; None if they can.
+
+    Args:
+        detections: the detections.
+        sizes: width and height of each image in pixels (M, 2).
+    """
+    if not len(detections):
+        return None
+    low, high = detections.bboxes[:, :2], detections.bboxes[:, 2:]
+    outside = ((low >= sizes[detections.image_index]) | (high <= 0)).any(axis=1)
+    if outside.mean() > MOST_OUTSIDE:
+        return f'{outside.mean():.0%} of the {len(outside):,} boxes lie outside their images'
+    if np.median((high - low).max(axis=1)) <= FRACTION:
+        return (
+            'most boxes are smaller than 2 px, as if they were fractions of the image instead of '
+            'pixels'
+        )
+    return None
 
 
 def read_image_ids(path: Path | str) -> list[int]:

@@ -27,7 +27,7 @@ def evaluate_predictions(
     Raises:
         InputError: a detection is in an image that has no annotations.
     """
-    detections = predictions.to_detections(annotations.image_ids, annotations.source)
+    detections = annotations.detections_of(predictions)
     numbers = assemble_numbers(detections, assembly)
     truth = true_numbers(annotations.truth, gt_order)
     scores = score_numbers(numbers.strings, truth, numbers.confidences)

@@ -1,6 +1,7 @@
 """Detections of many images as flat arrays, and as padded blocks that numpy can work on at once."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -47,6 +48,13 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    @cached_property
+    def by_image(self) -> list[np.ndarray]:
+        """The indices of each image's detections, in the order of the input."""
+        order = np.argsort(self.image_index, kind='stable')
+        ends = np.searchsorted(self.image_index[order], np.arange(1, self.num_images))
+        return np.split(order, ends)
 
     def _check(self):
         x1, y1, x2, y2 = self.bboxes.T
