@@ -42,8 +42,8 @@ def test_boxes_that_the_data_set_leaves_out_do_not_count(tmp_path, change):
     [
         (lambda bboxes: bboxes, None),
         (lambda bboxes: bboxes + [5, -5, 3, 3], None),  # over the edge, but not wholly
-        (lambda bboxes: bboxes + [100, 0, 0, 0], '100% of the 10 boxes lie outside their images'),
-        (lambda bboxes: bboxes - [0, 60, 0, 0], '100% of the 10 boxes lie outside their images'),
+        (lambda bboxes: bboxes + [100, 0, 0, 0], '100% of the 10 boxes lie outside'),
+        (lambda bboxes: bboxes - [0, 60, 0, 0], '100% of the 10 boxes lie outside'),
         (lambda bboxes: bboxes * 4, 'of the 10 boxes lie outside their images'),
         (lambda bboxes: bboxes / 100, 'as if they were fractions'),
     ],
