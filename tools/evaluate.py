@@ -9,7 +9,6 @@ import rich
 from mmdet_digits.cli import run_tool
 from mmdet_digits.evaluation.annotations import read_annotations
 from mmdet_digits.evaluation.assembly_files import choose_assembly
-from mmdet_digits.evaluation.coco_figures import BACKENDS
 from mmdet_digits.evaluation.functional.true_numbers import GT_ORDERS
 from mmdet_digits.evaluation.offline import evaluate_predictions
 from mmdet_digits.evaluation.predictions import read_predictions
@@ -25,7 +24,6 @@ def parse_args():
         '--assembly', metavar='PRESET|FILE.json', help='default: that of the predictions'
     )
     parser.add_argument('--gt-order', choices=GT_ORDERS, default='left', help='default: left')
-    parser.add_argument('--backend', choices=BACKENDS, default=BACKENDS[0])
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures here')
     parser.add_argument('--overwrite', action='store_true', help='replace an earlier FILE')
     parser.add_argument('--debug', action='store_true', help='show tracebacks')
@@ -42,7 +40,6 @@ def main():
         read_annotations(args.ann),
         assembly,
         args.gt_order,
-        args.backend,
     )
     print(f'{args.pred} on {args.ann}, number assembly: {which}')
     rich.print(metrics_table(metrics))

@@ -8,7 +8,7 @@ from mmdet.registry import METRICS
 
 from mmdet_digits.categories import DIGITS
 from mmdet_digits.evaluation.annotations import read_annotations
-from mmdet_digits.evaluation.coco_figures import BACKENDS, coco_figures
+from mmdet_digits.evaluation.coco_figures import coco_figures
 from mmdet_digits.evaluation.functional.number_assembly import PRESETS
 from mmdet_digits.evaluation.offline import evaluate_predictions
 from mmdet_digits.evaluation.predictions import parse_records
@@ -47,12 +47,6 @@ def samples(annotations, predictions):
         }
 
 
-def test_both_backends_agree(split):
-    reference, fast = (coco_figures(*split, backend=backend) for backend in BACKENDS)
-    assert fast == pytest.approx(reference, abs=1e-4)
-    assert 0.1 < reference['coco/bbox_mAP'] < reference['coco/bbox_mAP_50'] < 1
-
-
 def test_figures_are_those_of_the_metrics_unrounded(split):
     annotations, predictions = split
     offline = evaluate_predictions(predictions, annotations, PRESETS['system_b'])
@@ -80,9 +74,7 @@ def test_digits_that_are_all_found_score_one_with_ids_from_0_and_whatever_is_ign
         columns = ('image_ids', 'bboxes', 'scores', 'labels')
         predictions = replace(predictions, **{c: getattr(predictions, c)[keep] for c in columns})
     annotations = read_annotations(save_json(tmp_path / 'ann.json', coco))
-    for backend in BACKENDS:
-        figures = coco_figures(annotations, predictions, backend)
-        assert figures['coco/bbox_mAP'] == pytest.approx(1)
+    assert coco_figures(annotations, predictions)['coco/bbox_mAP'] == pytest.approx(1)
     metric = METRICS.build(dict(type='DigitsCocoMetric', ann_file=annotations.source))
     metric.dataset_meta = {'classes': DIGITS}
     metric.process({}, list(samples(annotations, predictions)))
@@ -96,8 +88,7 @@ def test_a_digit_without_a_true_box_has_no_figure_and_sizes_without_one_minus_on
     coco['annotations'] = [box]
     annotations = read_annotations(save_json(tmp_path / 'ann.json', coco))
     records = make_records(coco, jitter=0, confused=0)
-    for backend in BACKENDS:
-        figures = coco_figures(annotations, parse_records(records, 'pred.json'), backend)
-        assert figures['coco/bbox_mAP'] == pytest.approx(1)  # although the annotation's id is 0
-        assert figures['coco/bbox_mAP_l'] == -1
-        assert sum('precision' in key for key in figures) == 1
+    figures = coco_figures(annotations, parse_records(records, 'pred.json'))
+    assert figures['coco/bbox_mAP'] == pytest.approx(1)
+    assert figures['coco/bbox_mAP_l'] == -1
+    assert sum('precision' in key for key in figures) == 1

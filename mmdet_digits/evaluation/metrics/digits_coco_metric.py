@@ -1,13 +1,14 @@
 """COCO's box metrics for the ten digits."""
 
 import contextlib
+from collections.abc import Iterable, Mapping
 
 from mmdet.evaluation import CocoMetric
 from mmdet.registry import METRICS
 from mmengine.logging import MMLogger
 
 from mmdet_digits.categories import map_categories
-from mmdet_digits.evaluation.coco_figures import scored_boxes
+from mmdet_digits.evaluation.annotations import is_crowd
 
 
 @METRICS.register_module()
@@ -51,3 +52,26 @@ class DigitsCocoMetric(CocoMetric):
         with contextlib.redirect_stdout(None):  # pycocotools prints its progress
             self._coco_api.createIndex()
         self.cat_ids = list(new_ids.values())
+
+
+def scored_boxes(boxes: Iterable[dict], category_ids: Mapping[int, int]) -> list[dict]:
+    """Prepare annotations so that COCO's evaluation counts them right.
+
+    Ids count from 1: the evaluation takes a match with the id 0 for no match. What is marked as
+    ``ignore`` becomes a crowd: the evaluation knows no other box that may be found or missed. A
+    missing ``area`` is that of the box.
+
+    Args:
+        boxes: the annotations.
+        category_ids: the new category id of each old one; boxes of others get -1.
+    """
+    return [
+        {
+            'area': box['bbox'][2] * box['bbox'][3],
+            **box,
+            'id': n,
+            'category_id': category_ids.get(box['category_id'], -1),
+            'iscrowd': int(is_crowd(box)),
+        }
+        for n, box in enumerate(boxes, start=1)
+    ]
