@@ -35,7 +35,7 @@ def test_boxes_that_the_data_set_leaves_out_do_not_count(tmp_path, change):
     coco['annotations'][0].update(change)
     annotations = read_annotations(save_json(tmp_path / 'a.json', coco))
     assert len(annotations.truth) == len(coco['annotations']) - 1
-    assert len(annotations.boxes.labels) == len(coco['annotations'])
+    assert len(annotations.boxes) == len(coco['annotations'])
 
 
 @pytest.mark.parametrize(

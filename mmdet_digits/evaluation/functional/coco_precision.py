@@ -38,6 +38,9 @@ class ScoredBoxes:
         """One number for each image and class (N,): only boxes that share it are compared."""
         return self.images.astype(np.int64) * num_classes + self.labels
 
+    def __len__(self) -> int:
+        return len(self.labels)
+
     def __getitem__(self, rows: np.ndarray) -> 'ScoredBoxes':
         return ScoredBoxes(*(values[rows] for values in vars(self).values()))
 
