@@ -1,6 +1,12 @@
-"""Test a checkpoint: python tools/test.py configs/digits/frcnn_fp32.py work_dirs/.../best.pth."""
+"""Test a checkpoint: python tools/test.py configs/digits/frcnn_fp32.py work_dirs/.../best.pth.
 
+Writes metrics.json, numbers.csv (each number with its confidence), predictions.pkl and pred.json
+into the work dir, and beside the predictions the number assembly of the config.
+"""
+
+import argparse
 import json
+import os
 from math import isnan
 from pathlib import Path
 
@@ -16,19 +22,24 @@ from mmdet_digits.cli import (
     use_tta,
 )
 from mmdet_digits.engine.hooks.throughput_hook import ThroughputHook
-from mmdet_digits.evaluation.annotations import read_image_ids
-from mmdet_digits.evaluation.assembly_files import read_assembly
+from mmdet_digits.evaluation.assembly_files import (
+    assembly_of,
+    describe_assembly,
+    write_assembly_beside,
+)
+from mmdet_digits.evaluation.evaluators import add_metric
 from mmdet_digits.evaluation.functional.number_assembly import assemble_numbers
 from mmdet_digits.evaluation.predictions import read_predictions
-from mmdet_digits.evaluation.submission import write_submission
-from mmdet_digits.utils.files import check_outputs
+from mmdet_digits.evaluation.submission import numbers_table, predictions_json, write_submission
+from mmdet_digits.utils.files import check_outputs, write_file
 from mmdet_digits.visualization.metrics_table import metrics_table
 
 
 def parse_args():
     parser = config_parser(__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument('checkpoint', help='checkpoint file (.pth or .safetensors)')
-    parser.add_argument('--out', help='save the predictions to this .pkl file')
+    parser.add_argument('--out', help='save the predictions to this .pkl file instead')
     parser.add_argument('--submission', help='save pred.json and pred.csv in this .zip file')
     parser.add_argument('--show', action='store_true', help='show the predictions in a window')
     parser.add_argument('--show-dir', help='save pictures of the predictions in this folder')
@@ -44,15 +55,15 @@ def main():
     args = parse_args()
     cfg = load_config(args, splits=('test',))
     cfg.load_from = str(find_checkpoint(args.checkpoint))
+    assembly = assembly_of(cfg)
     if args.show or args.show_dir:
         cfg.default_hooks.visualization.update(
             draw=True, show=args.show, wait_time=args.wait_time, test_out_dir=args.show_dir
         )
     if args.submission:
         check_outputs([args.submission], overwrite=False)
-        args.out = args.out or str(Path(cfg.work_dir, 'predictions.pkl'))
-    if args.out:
-        cfg.test_evaluator.append(dict(type='DumpDetResults', out_file_path=args.out))
+    dump = args.out or str(Path(cfg.work_dir, 'predictions.pkl'))
+    add_metric(cfg, dict(type='DumpDetResults', out_file_path=dump))
     stop_on_failures(cfg, ('test',), args.no_preflight)
     if args.tta:
         use_tta(cfg)
@@ -68,24 +79,33 @@ def main():
             config=args.config,
             checkpoint=args.checkpoint,
             ann_file=str(Path(dataset.data_root, dataset.ann_file)),
+            assembly=describe_assembly(assembly),
         )
         out = Path(cfg.work_dir, 'metrics.json')
         defined = {name: None if isnan(value) else value for name, value in metrics.items()}
-        out.write_text(json.dumps({**sources, **defined}, indent=2) + '\n')
-        print('{checkpoint} on {ann_file}'.format(**sources))
+        write_file(out, json.dumps({**sources, **defined}, indent=2) + '\n')
+        print('{checkpoint} on {ann_file}, number assembly: {assembly}'.format(**sources))
         rich.print(metrics_table(metrics))
-        print(f'written to {out}')
-        if args.submission:
-            submit(args.submission, args.out, sources['ann_file'], cfg.test_evaluator)
+        save_numbers(dump, runner.test_loop.dataloader.dataset, assembly, args, cfg.work_dir)
+        print(f'written to {cfg.work_dir}: metrics.json, numbers.csv, pred.json')
 
 
-def submit(path, dump, ann_file, evaluators):
-    assembly = next((e.get('assembly') for e in evaluators if e.type == 'NumberMetric'), None)
-    predictions, image_ids = read_predictions(dump), read_image_ids(ann_file)
-    detections = predictions.to_detections(image_ids, ann_file)
-    numbers = assemble_numbers(detections, read_assembly(assembly or 'default')).strings
-    write_submission(path, predictions, image_ids, numbers)
-    print(f'written to {path}')
+def save_numbers(dump, dataset, assembly, args, folder):
+    """Write what was found, and the numbers made of it."""
+    images = [dataset.get_data_info(image) for image in range(len(dataset))]
+    image_ids = [image['img_id'] for image in images]
+    names = [os.path.relpath(image['img_path'], dataset.data_prefix['img']) for image in images]
+    predictions = read_predictions(dump, may_be_empty=True)
+    detections = predictions.to_detections(image_ids, 'the images of the test')
+    numbers = assemble_numbers(detections, assembly)
+    pred = Path(folder, 'pred.json')
+    write_file(pred, predictions_json(predictions))
+    write_file(Path(folder, 'numbers.csv'), numbers_table(image_ids, names, detections, numbers))
+    for path in (dump, pred):
+        write_assembly_beside(path, assembly)
+    if args.submission:
+        write_submission(args.submission, predictions, image_ids, numbers.strings)
+        print(f'written to {args.submission}')
 
 
 if __name__ == '__main__':

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from mmdet_digits.evaluation.evaluators import metrics_of
 from mmdet_digits.evaluation.functional.number_assembly import (
     PRESETS,
     NumberAssembly,
@@ -56,20 +57,79 @@ def read_assembly(spec: str | Mapping | NumberAssembly) -> NumberAssembly:
 
 
 def assembly_of(cfg: Mapping) -> NumberAssembly:
-    """The assembly that a config was made for: its ``NumberMetric``'s, or else the default.
+    """The assembly that a config was made for: that of its test's first ``NumberMetric``.
 
     Args:
         cfg: the config; ``test_evaluator`` is one metric, a list of them or an ``Evaluator``.
 
+    Returns:
+        The assembly, the default one where the config has none.
+
     Raises:
         InputError: it names neither a preset nor a file.
     """
-    evaluator = cfg.get('test_evaluator') or []
-    if isinstance(evaluator, Mapping):
-        evaluator = evaluator.get('metrics', evaluator)
-    metrics = [evaluator] if isinstance(evaluator, Mapping) else evaluator
-    of_metrics = (m.get('assembly') for m in metrics if m.get('type') == 'NumberMetric')
-    return read_assembly(next(of_metrics, None) or 'default')
+    return read_assembly(assembly_spec(cfg.get('test_evaluator')) or 'default')
+
+
+def assembly_spec(evaluator) -> str | Mapping | NumberAssembly | None:
+    """What the first ``NumberMetric`` of a config's evaluator says; None where there is none."""
+    of_metrics = (
+        m.get('assembly') for m in metrics_of(evaluator) if m.get('type') == 'NumberMetric'
+    )
+    return next(of_metrics, None)
+
+
+def assembly_file(pred: str | Path) -> Path:
+    """The file beside saved predictions that holds their assembly.
+
+    Args:
+        pred: the predictions: ``pred.json`` (gzipped or not) or a ``.pkl``.
+    """
+    name = Path(pred).name.removesuffix('.gz')
+    return Path(pred).with_name(f'{Path(name).stem}.assembly.json')
+
+
+def write_assembly_beside(pred: str | Path, assembly: NumberAssembly) -> None:
+    """Write the assembly of saved predictions, see :func:`assembly_file`."""
+    write_file(assembly_file(pred), assembly_json(assembly))
+
+
+def assembly_beside(pred: str | Path) -> NumberAssembly | None:
+    """Read the assembly of saved predictions; None where none is beside them.
+
+    Raises:
+        InputError: the file is not a number assembly.
+    """
+    path = assembly_file(pred)
+    return read_assembly(str(path)) if path.is_file() else None
+
+
+def choose_assembly(wanted: str | None, pred: str | Path) -> tuple[NumberAssembly, str]:
+    """The assembly by which the numbers of saved predictions are made, and which one that is.
+
+    Args:
+        wanted: what ``--assembly`` says; None for the one of the predictions, or else the default.
+        pred: the predictions.
+
+    Raises:
+        InputError: as :func:`read_assembly`.
+    """
+    if wanted:
+        assembly, source = read_assembly(wanted), '--assembly'
+    elif assembly := assembly_beside(pred):
+        source = str(assembly_file(pred))
+    else:
+        assembly, source = PRESETS['default'], f'there is no {assembly_file(pred)}'
+    return assembly, f'{describe_assembly(assembly)} ({source})'
+
+
+def describe_assembly(assembly: NumberAssembly) -> str:
+    """Name a preset, or what differs from the default one."""
+    for name, preset in PRESETS.items():
+        if preset == assembly:
+            return name
+    changed = (f'{key}={value}' for key, value in assembly_overrides(assembly).items())
+    return f'default with {", ".join(changed)}'
 
 
 def assembly_file(pred: str | Path) -> Path:
