@@ -11,6 +11,8 @@ import numpy as np
 
 GENERATOR_VERSION = 1
 """Raise it whenever the same seed would draw other pixels or boxes."""
+LAYOUTS_VERSION = 2
+"""The same for scenes with the layouts of a file."""
 
 
 @dataclass(frozen=True)
