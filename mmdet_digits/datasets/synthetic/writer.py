@@ -173,8 +173,15 @@ def _pool(workers: int, start_method: str | None) -> Iterator[Callable]:
         return
     context = multiprocessing.get_context(start_method)
     executor = ProcessPoolExecutor(workers, context, _start_worker)
+
+    def run(function: Callable, tasks: list) -> Iterator:
+        # Not executor.map: it cancels the other tasks when one fails. While the pool marks them as
+        # failed after a worker was killed, that ends its thread, and the other workers stay.
+        futures = [executor.submit(function, task) for task in tasks]
+        return (future.result() for future in futures)
+
     try:
-        yield executor.map
+        yield run
     except BrokenProcessPool as error:
         raise RunError(
             'A worker that draws images has ended before its work was done.',
