@@ -6,7 +6,6 @@ import cv2
 from mmcv.transforms import LoadImageFromFile
 from mmdet.registry import TRANSFORMS
 
-from mmdet_digits.datasets.image_cache import ImageCache
 from mmdet_digits.utils.errors import InputError
 
 
@@ -17,12 +16,7 @@ class LoadCheckedImage(LoadImageFromFile):
     A file that cannot be decoded, and an image whose size is not the one its annotation file
     states (its boxes would lie elsewhere), are errors that name the file. Arguments are those of
     :class:`mmcv.transforms.LoadImageFromFile`.
-
-    Attributes:
-        cache: where the data set has decoded images kept; None for nowhere.
     """
-
-    cache: ImageCache | None = None
 
     def transform(self, results: dict) -> dict | None:
         """Load ``results['img_path']`` as a (H, W, 3) uint8 BGR array.
@@ -30,9 +24,6 @@ class LoadCheckedImage(LoadImageFromFile):
         Raises:
             InputError: the file is missing, cannot be read or decoded, or has an unexpected size.
         """
-        return self.cache.load(results, self._decode) if self.cache else self._decode(results)
-
-    def _decode(self, results: dict) -> dict | None:
         path = results['img_path']
         try:
             loaded = super().transform(results)
