@@ -6,6 +6,7 @@ from pathlib import Path
 
 import rich
 
+from mmdet_digits.apis.unlabelled_images import list_unlabelled_images
 from mmdet_digits.cli import (
     build_runner,
     config_parser,
@@ -17,7 +18,7 @@ from mmdet_digits.cli import (
 )
 from mmdet_digits.engine.hooks.throughput_hook import ThroughputHook
 from mmdet_digits.evaluation.annotations import read_image_ids
-from mmdet_digits.evaluation.assembly_files import read_assembly
+from mmdet_digits.evaluation.assembly_files import assembly_of
 from mmdet_digits.evaluation.functional.number_assembly import assemble_numbers
 from mmdet_digits.evaluation.predictions import read_predictions
 from mmdet_digits.evaluation.submission import write_submission
@@ -44,6 +45,8 @@ def main():
     args = parse_args()
     cfg = load_config(args, splits=('test',))
     cfg.load_from = str(find_checkpoint(args.checkpoint))
+    assembly = assembly_of(cfg)
+    unlabelled = list_unlabelled_images(cfg)
     if args.show or args.show_dir:
         cfg.default_hooks.visualization.update(
             draw=True, show=args.show, wait_time=args.wait_time, test_out_dir=args.show_dir
@@ -53,7 +56,7 @@ def main():
         args.out = args.out or str(Path(cfg.work_dir, 'predictions.pkl'))
     if args.out:
         cfg.test_evaluator.append(dict(type='DumpDetResults', out_file_path=args.out))
-    stop_on_failures(cfg, ('test',), args.no_preflight)
+    stop_on_failures(cfg, () if unlabelled else ('test',), args.no_preflight)
     if args.tta:
         use_tta(cfg)
 
@@ -76,14 +79,13 @@ def main():
         rich.print(metrics_table(metrics))
         print(f'written to {out}')
         if args.submission:
-            submit(args.submission, args.out, sources['ann_file'], cfg.test_evaluator)
+            submit(args.submission, args.out, sources['ann_file'], assembly)
 
 
-def submit(path, dump, ann_file, evaluators):
-    assembly = next((e.get('assembly') for e in evaluators if e.type == 'NumberMetric'), None)
+def submit(path, dump, ann_file, assembly):
     predictions, image_ids = read_predictions(dump), read_image_ids(ann_file)
     detections = predictions.to_detections(image_ids, ann_file)
-    numbers = assemble_numbers(detections, read_assembly(assembly or 'default')).strings
+    numbers = assemble_numbers(detections, assembly).strings
     write_submission(path, predictions, image_ids, numbers)
     print(f'written to {path}')
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -180,3 +181,28 @@ def test_svhn_image_sizes_do_not_matter_to_test_time_augmentation(run_tool, digi
     pictures = list(tmp_path.glob('work_dirs/frcnn_tiny/*/pictures/*.png'))
     assert len(pictures) == 16
     assert np.asarray(cv2.imread(str(pictures[0]))).size > 0
+
+
+def test_images_without_labels_are_linked_predicted_on_and_submitted(
+    run_tool, digits_root, tmp_path
+):
+    """HW2's test folder has no test.json."""
+    source = copied(digits_root, tmp_path / 'hw2')
+    (source / 'test.json').unlink()
+    linked = run_tool('prepare_data.py', 'link', 'hw2', '--out', 'linked', cwd=tmp_path)
+    printed = re.search(r'python tools/(test\.py \S+ CHECKPOINT .*--submission.*)', linked.stdout)
+    weights = REPOSITORY / 'models/frcnn_tiny_synthetic_256.safetensors'
+    command = printed[1].replace('CHECKPOINT', str(weights)).split()
+    tested = run_tool(*command, cwd=tmp_path)
+    assert tested.returncode == 0, tested.stderr
+    assert 'linked/test.json is not there' in tested.stdout
+    assert 'nothing to score' in tested.stdout
+    with zipfile.ZipFile(tmp_path / 'submission.zip') as archive:
+        assert sorted(archive.namelist()) == ['pred.csv', 'pred.json']
+        rows = archive.read('pred.csv').decode().splitlines()[1:]
+    stems = sorted(int(path.stem) for path in (digits_root / 'test').iterdir())
+    assert [int(row.split(',')[0]) for row in rows] == stems
+    doctor = run_tool('doctor.py', TINY, '--data-root', 'linked', '--json', cwd=tmp_path)
+    assert doctor.returncode == 0, doctor.stdout
+    checks = json.loads(doctor.stdout)['checks']
+    assert {check['name']: check['status'] for check in checks}['Test labels'] == 'ok'
