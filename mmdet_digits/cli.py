@@ -25,6 +25,7 @@ with paused_collector():
         from mmengine.runner import Runner
 
     from mmdet_digits.checkpoints.reading import EXPECTED, trust_checkpoints
+    from mmdet_digits.checkpoints.resume_differences import settle_differences
     from mmdet_digits.checkpoints.resuming import find_resumable
     from mmdet_digits.engine.distributed import (
         enter_run,
@@ -241,22 +242,27 @@ def find_checkpoint(name: str) -> Path:
     )
 
 
-def resume_from(cfg: Config, wanted: str | None) -> None:
+def resume_from(cfg: Config, wanted: str | None) -> bool:
     """Make a training go on from a checkpoint, or from its beginning if there is none.
 
     Args:
         cfg: changed in place; without a checkpoint its own ``load_from`` stays.
         wanted: the checkpoint; None for the last whole one in the folder of the run.
 
+    Returns:
+        Whether the schedule has to be planned anew, for another number of epochs.
+
     Raises:
-        InputError: it is damaged or lacks something.
+        InputError: it is damaged or lacks something, or the config has changed too much.
     """
     folder = cfg.default_hooks.checkpoint.get('out_dir')
     folder = Path(folder, Path(cfg.work_dir).name) if folder else Path(cfg.work_dir)
     checkpoint = find_resumable(folder, wanted)
     cfg.resume = checkpoint is not None
-    if checkpoint:
-        cfg.load_from = str(checkpoint)
+    if not checkpoint:
+        return False
+    cfg.load_from = str(checkpoint)
+    return settle_differences(cfg, checkpoint)
 
 
 def weights_unavailable(cfg: Config, error: URLError) -> InputError:

@@ -11,6 +11,7 @@ from mmdet_digits.cli import (
     stop_on_failures,
     weights_unavailable,
 )
+from mmdet_digits.engine.hooks.replanned_schedule_hook import ReplannedScheduleHook
 from mmdet_digits.engine.surviving import surviving
 
 
@@ -38,11 +39,14 @@ def main():
         cfg.optim_wrapper.update(type='PortableAmpOptimWrapper', loss_scale='dynamic')
     if args.auto_scale_lr:
         cfg.auto_scale_lr.enable = True
+    replanned = False
     if args.resume:
-        resume_from(cfg, None if args.resume == 'auto' else args.resume)
+        replanned = resume_from(cfg, None if args.resume == 'auto' else args.resume)
     stop_on_failures(cfg, ('train', 'val'), args.no_preflight)
 
     runner = build_runner(cfg)
+    if replanned:
+        runner.register_hook(ReplannedScheduleHook())
     try:
         with surviving(runner):
             runner.train()

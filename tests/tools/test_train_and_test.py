@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from mmdet_digits.cli import REPOSITORY
+from mmdet_digits.evaluation.dumped_config import get_setting, read_settings
 
 TINY = 'configs/digits/frcnn_tiny.py'
+RATE = 'optim_wrapper.optimizer.lr'
 
 
 @pytest.fixture
@@ -83,6 +85,39 @@ def test_resume_goes_on_with_the_same_iteration_and_learning_rate(train, tmp_pat
     assert list(straight) == list(range(1, 19))  # 48 images in batches of 8, 3 epochs
     last_epoch = {step: lr for step, lr in straight.items() if step > 12}
     assert learning_rates(tmp_path / 'resumed') == last_epoch
+
+
+def test_resume_says_which_changes_count_and_plans_more_epochs(train, tmp_path):
+    """Against the rates of a run that was as long from the start."""
+    every = ('train_cfg.val_interval=9', 'default_hooks.logger.interval=1')
+    two = ('train_cfg.max_epochs=2', 'param_scheduler.1.T_max=2')
+    for folder, options in (('straight', ('train_cfg.max_epochs=3',)), ('short', two)):
+        done = train('--work-dir', folder, '--cfg-options', *every, *options, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+
+    def resume(*options):
+        source = ('--work-dir', 'longer', '--resume', 'short/epoch_2.pth')
+        return train(*source, '--cfg-options', *every, *options, cwd=tmp_path)
+
+    for option, said in (
+        ('optim_wrapper.optimizer.type=SGD', "'SGD', in the checkpoint 'AdamW'"),
+        ('train_dataloader.batch_size=4', '4, in the checkpoint 8'),
+    ):
+        refused = resume(*two, option)
+        assert refused.returncode == 1
+        assert said in refused.stderr and 'load_from=short/epoch_2.pth' in refused.stderr
+        assert not (tmp_path / 'longer').exists()
+
+    done = resume('train_cfg.max_epochs=3', 'param_scheduler.1.T_max=2', f'{RATE}=0.5')
+    assert done.returncode == 0, done.stderr
+    assert f"{RATE}: 0.5, in the checkpoint 0.001: the checkpoint's counts" in done.stdout
+    assert 'train_cfg.max_epochs: 3, in the checkpoint 2: this one counts' in done.stdout
+    last_epoch = {s: lr for s, lr in learning_rates(tmp_path / 'straight').items() if s > 12}
+    assert learning_rates(tmp_path / 'longer') == last_epoch
+    (dumped,) = (tmp_path / 'longer').glob('*/vis_data/config.py')
+    settings = read_settings(dumped)
+    assert get_setting(settings, RATE) == 0.001
+    assert settings['param_scheduler'][1]['T_max'] == 3
 
 
 @pytest.mark.parametrize(
