@@ -35,6 +35,7 @@ with paused_collector():
     )
     from mmdet_digits.utils.checks import Status
     from mmdet_digits.utils.config_files import check_needed, load_config_file
+    from mmdet_digits.utils.config_values import settle_loaders
     from mmdet_digits.utils.errors import InputError
     from mmdet_digits.utils.files import check_writable
     from mmdet_digits.utils.preflight import (
@@ -44,6 +45,7 @@ with paused_collector():
         preflight,
         unread_keys,
     )
+    from mmdet_digits.utils.starting_weights import options_without, weight_sources
 
 PATIENCE = 20  # seconds
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -130,6 +132,7 @@ def load_config(args: argparse.Namespace, splits: Sequence[str]) -> Config:
     findings = check_data({f'{split}_dataloader': cfg[f'{split}_dataloader'] for split in splits})
     if findings:
         raise InputError('\n'.join(map(str, findings)))
+    settle_loaders(cfg)
     cfg.launcher = args.launcher
     cfg.work_dir = (
         args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(cfg.filename).stem))
@@ -266,19 +269,16 @@ def resume_from(cfg: Config, wanted: str | None) -> bool:
 
 
 def weights_unavailable(cfg: Config, error: URLError) -> InputError:
-    """Explain that the pretrained weights of a config could not be fetched."""
-    backbone = cfg.model.backbone
-    init = backbone.get('init_cfg') or {}
-    unfrozen = dict(init_cfg=None, frozen_stages=-1, norm_eval=False)
-    options = [f'model.backbone.{key}={unfrozen[key]}' for key in unfrozen if key in backbone]
+    """Explain that the weights that a config starts from could not be fetched."""
+    sources = [(path, name) for path, name in weight_sources(cfg) if '://' in name]
     return InputError(
-        f'The pretrained weights could not be fetched: {error.reason}.\n'
-        f'  found:    model.backbone.init_cfg.checkpoint={init.get("checkpoint")}\n'
-        '  expected: a connection, or a file\n'
-        '  fix: fetch the file on another machine and add\n'
-        '         --cfg-options model.backbone.init_cfg.checkpoint=FILE.pth\n'
+        f'The pretrained weights could not be fetched: {error.reason}.',
+        ', '.join(f'{path}={name}' for path, name in sources),
+        'a connection, or a file',
+        'fetch the file on another machine and add\n'
+        f'         --cfg-options {" ".join(f"{path}=FILE.pth" for path, _ in sources)}\n'
         '       or start from random weights, with every layer trained:\n'
-        f'         --cfg-options {" ".join(options)}'
+        f'         --cfg-options {" ".join(options_without(cfg, path) for path, _ in sources)}',
     )
 
 

@@ -1,5 +1,6 @@
 """Train a detector: python tools/train.py configs/digits/frcnn_fp32.py."""
 
+import os
 from urllib.error import URLError
 
 from mmdet_digits.cli import (
@@ -13,6 +14,7 @@ from mmdet_digits.cli import (
 )
 from mmdet_digits.engine.hooks.replanned_schedule_hook import ReplannedScheduleHook
 from mmdet_digits.engine.surviving import surviving
+from mmdet_digits.utils.config_checks import scale_learning_rate
 
 
 def parse_args():
@@ -38,7 +40,8 @@ def main():
     if args.amp:
         cfg.optim_wrapper.update(type='PortableAmpOptimWrapper', loss_scale='dynamic')
     if args.auto_scale_lr:
-        cfg.auto_scale_lr.enable = True
+        cfg.merge_from_dict({'auto_scale_lr.enable': True})
+    scale_learning_rate(cfg, int(os.environ.get('WORLD_SIZE', 1)))
     replanned = False
     if args.resume:
         replanned = resume_from(cfg, None if args.resume == 'auto' else args.resume)

@@ -195,7 +195,7 @@ def refuse(differences: list[Difference], checkpoint: Path) -> None:
     shown = refused[:MOST_SHOWN] + [f'and {more:,} more'] * (more > 0)
     raise InputError(
         f'{checkpoint}: it cannot be continued with another optimizer, model, data or recipe.',
-        ''.join(f'\n    {line}' for line in shown),
+        '\n            '.join(shown),
         "the checkpoint's values",
         'take them back; or start anew from its weights, without --resume: '
         f'--work-dir NEW --cfg-options load_from={checkpoint}',
