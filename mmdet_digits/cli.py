@@ -197,7 +197,10 @@ def build_runner(cfg: Config) -> Runner:
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     except InputError:
         raise
-    except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (
+        *(AssertionError, AttributeError, ImportError, KeyError),
+        *(RuntimeError, TypeError, ValueError),
+    ) as error:
         raise InputError(
             f'{cfg.filename}: what it describes cannot be built.',
             f'{type(error).__name__}: {error}',

@@ -5,6 +5,7 @@ operators have to come first, see :mod:`mmdet_digits.register`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from mmengine.config import Config
@@ -14,11 +15,44 @@ from mmdet_digits.categories import DIGITS
 from mmdet_digits.datasets.checks import Split
 from mmdet_digits.utils.checks import Check, Status, first_ten
 from mmdet_digits.utils.config_data import SPLITS, annotated_datasets, split_of
-from mmdet_digits.utils.config_keys import typed_dicts
+from mmdet_digits.utils.config_keys import READ_KEYS, typed_dicts
 from mmdet_digits.utils.errors import InputError
 
 #: Parts of a model that have an output for each class.
 HEADS = ('bbox_head', 'mask_head')
+
+
+#: Type that needs a package which does not come along -> that package, as it is imported.
+PACKAGES = {
+    'Albu': 'albumentations',
+    'WandbVisBackend': 'wandb',
+    'MLflowVisBackend': 'mlflow',
+    'ClearMLVisBackend': 'clearml',
+    'NeptuneVisBackend': 'neptune',
+    'DVCLiveVisBackend': 'dvclive',
+    'AimVisBackend': 'aim',
+}
+
+
+def check_packages(cfg: Mapping) -> list[Check]:
+    """Find what is built from packages that are not installed, much of it late in a run."""
+    missing = {
+        path: PACKAGES[node['type']]
+        for path, node in typed_dicts({key: cfg[key] for key in READ_KEYS & cfg.keys()})
+        if node['type'] in PACKAGES and find_spec(PACKAGES[node['type']]) is None
+    }
+    if not missing:
+        return [Check('Packages', Status.OK, 'those that the config needs are installed')]
+    names = sorted(set(missing.values()))
+    return [
+        Check(
+            'The config needs packages that are not installed.',
+            Status.FAIL,
+            ', '.join(f'{path}.type needs {name}' for path, name in missing.items()),
+            ', '.join(names),
+            f'pip install {" ".join(names)}, or take these parts out of the config',
+        )
+    ]
 
 
 def check_classes(cfg: Mapping, splits: Mapping[str, Split]) -> Check:

@@ -19,6 +19,7 @@ from mmdet_digits.utils.config_checks import (
     check_classes,
     check_held_out,
     check_learning_rate,
+    check_packages,
     check_scales,
 )
 from mmdet_digits.utils.config_data import annotated_datasets, coco_splits, read_splits, split_of
@@ -84,6 +85,7 @@ def check_config(
     planned: list[tuple] = [
         ('Keys', check_keys, cfg),
         ('Values', check_values, cfg),
+        ('Packages', check_packages, cfg),
         ('Classes', check_classes, cfg, splits),
         ('Image scale', check_scales, cfg),
     ]

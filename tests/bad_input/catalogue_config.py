@@ -107,6 +107,26 @@ CASES = [
         TRAIN,
         'anns',
     ),
+    case(
+        'a backend whose package is missing',
+        line("visualizer = dict(vis_backends=[dict(type='AimVisBackend')])"),
+        TRAIN,
+        'pip install aim',
+    ),
+    case(
+        'a transform whose package is missing',
+        line("train_dataloader = dict(dataset=dict(pipeline=[dict(type='Albu', transforms=[])]))"),
+        TRAIN,
+        'pip install albumentations',
+    ),
+    case(
+        'a backend named twice',
+        line("visualizer = dict(vis_backends=[dict(type='LocalVisBackend')] * 2)"),
+        TRAIN,
+        CONFIG,
+        'LocalVisBackend',
+        leaves='runs',
+    ),
     # values
     case(
         'a batch size in words',

@@ -103,7 +103,7 @@ def test_a_link_that_leads_nowhere_is_left_out_and_named(three, said, target):
     (three / 'link.pth').symlink_to(target)
     assert find_resumable(three) == three / 'epoch_3.pth'
     assert f'{three}/link.pth: no checkpoint' in said()
-    with pytest.raises(InputError, match='link.pth: no checkpoint') as error:
+    with pytest.raises(InputError, match=r'link\.pth: no checkpoint') as error:
         find_resumable(three, three / 'link.pth')
     assert f'the last whole checkpoint is {three}/epoch_3.pth' in str(error.value)
 

@@ -72,7 +72,6 @@ def test_full_gpu_names_the_batch_and_the_next_size(cfg):
 
 def test_a_recipe_that_has_to_change_starts_anew_from_the_last_weights(cfg):
     """With another batch or learning rate no training is continued."""
-    Path(cfg.work_dir).mkdir()
     Path(cfg.work_dir, 'last_checkpoint').write_text('run/epoch_3.pth')
     text = end_of(cfg, During(gpu_is_full))
     assert '--work-dir NEW --cfg-options load_from=run/epoch_3.pth' in text
