@@ -12,7 +12,7 @@ from mmdet_digits.cli import (
     stop_on_failures,
     weights_unavailable,
 )
-from mmdet_digits.engine.hooks.replanned_schedule_hook import ReplannedScheduleHook
+from mmdet_digits.engine.hooks.resumed_schedule_hook import ResumedScheduleHook
 from mmdet_digits.engine.surviving import surviving
 from mmdet_digits.utils.config_checks import scale_learning_rate
 
@@ -42,14 +42,14 @@ def main():
     if args.auto_scale_lr:
         cfg.merge_from_dict({'auto_scale_lr.enable': True})
     scale_learning_rate(cfg, int(os.environ.get('WORLD_SIZE', 1)))
-    replanned = False
+    replan = False
     if args.resume:
-        replanned = resume_from(cfg, None if args.resume == 'auto' else args.resume)
+        replan = resume_from(cfg, None if args.resume == 'auto' else args.resume)
     stop_on_failures(cfg, ('train', 'val'), args.no_preflight)
 
     runner = build_runner(cfg)
-    if replanned:
-        runner.register_hook(ReplannedScheduleHook())
+    if cfg.get('resume'):
+        runner.register_hook(ResumedScheduleHook(replan))
     try:
         with surviving(runner):
             runner.train()

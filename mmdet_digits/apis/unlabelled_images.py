@@ -41,7 +41,7 @@ def list_unlabelled_images(cfg: Config) -> bool:
     cfg.test_evaluator = []
     print_log(
         f'{split.ann_file} is not there: no labels for the {len(coco["images"]):,} images of '
-        f'{split.image_dir}, so there is nothing to score.',
+        f'{split.image_dir}, so there is nothing to score. Their ids stand in {listing}.',
         'current',
     )
     return True

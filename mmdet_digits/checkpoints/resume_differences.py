@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmdet_digits.checkpoints.reading import inspect_checkpoint
+from mmdet_digits.coco_structure import shortened
 from mmdet_digits.evaluation.dumped_config import parse_settings
 from mmdet_digits.utils.config_keys import READ_KEYS
 from mmdet_digits.utils.errors import InputError
@@ -102,7 +103,7 @@ class Difference:
     counts: Counts
 
     def __str__(self) -> str:
-        return f'{self.path}: {_short(self.new)}, in the checkpoint {_short(self.old)}'
+        return f'{self.path}: {_shown(self.new)}, in the checkpoint {_shown(self.old)}'
 
 
 def settle_differences(cfg: Config, checkpoint: Path) -> bool:
@@ -243,6 +244,5 @@ def _listed(node: Any) -> Any:
     return [*map(_listed, node)] if isinstance(node, list | tuple) else node
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f'{text[:57]}...'
+def _shown(value: Any) -> str:
+    return shortened(repr(value), limit=200)

@@ -148,6 +148,22 @@ def copied(digits_root, folder):
     return folder
 
 
+def test_a_training_is_not_resumed_with_fewer_images(train, digits_root, tmp_path):
+    options = ('--cfg-options', 'train_cfg.max_epochs=1')
+    assert train('--work-dir', 'run', *options, cwd=tmp_path).returncode == 0
+    root = copied(digits_root, tmp_path / 'data')
+    content = json.loads((root / 'train.json').read_text())
+    kept = [image['id'] for image in content['images'][:24]]
+    content['images'] = content['images'][:24]
+    content['annotations'] = [box for box in content['annotations'] if box['image_id'] in kept]
+    (root / 'train.json').write_text(json.dumps(content))
+    done = train('--work-dir', 'run', '--resume', *options, cwd=tmp_path, root=root)
+    assert done.returncode == 1
+    assert f'data_root: {str(root)!r}, in the checkpoint' in done.stdout
+    assert '3 iterations an epoch; the checkpoint: 6 for 1 epochs' in done.stderr
+    assert 'Traceback' not in done.stderr
+
+
 def test_wrong_category_name_ends_with_both_lists(train, digits_root, tmp_path):
     root = copied(digits_root, tmp_path / 'data')
     content = json.loads((root / 'train.json').read_text())

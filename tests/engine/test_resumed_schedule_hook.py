@@ -1,10 +1,13 @@
 """The learning rates of a training made longer are those of one that was as long from the start."""
 
+from contextlib import nullcontext
+
 import pytest
 from mmengine.hooks import Hook
 from small_trainings import small_runner
 
-from mmdet_digits.engine.hooks.replanned_schedule_hook import ReplannedScheduleHook
+from mmdet_digits.engine.hooks.resumed_schedule_hook import ResumedScheduleHook, check_epoch_length
+from mmdet_digits.utils.errors import InputError
 
 
 class Rates(Hook):
@@ -41,9 +44,18 @@ def test_more_epochs(tmp_path, epochs, longer):
     resumed = rates(
         cosine(longer),
         tmp_path / 'longer',
-        ReplannedScheduleHook(),
+        ResumedScheduleHook(replan=True),
         epochs=longer,
         load_from=tmp_path / 'short' / f'epoch_{epochs}.pth',
         resume=True,
     )
     assert resumed == straight[epochs:]
+
+
+@pytest.mark.parametrize(
+    ('epochs', 'iterations', 'length', 'fits'),
+    [(0, 0, 6, True), (2, 12, 6, True), (2, 12, 12, False), (2, 12, 5, False), (1, 0, 6, False)],
+)
+def test_epochs_have_the_length_that_they_had(epochs, iterations, length, fits):
+    with nullcontext() if fits else pytest.raises(InputError, match='another length'):
+        check_epoch_length(epochs, iterations, length)
