@@ -25,6 +25,7 @@ with paused_collector():
         from mmengine.runner import Runner
 
     from mmdet_digits.checkpoints.reading import EXPECTED, trust_checkpoints
+    from mmdet_digits.checkpoints.resume_differences import settle_differences
     from mmdet_digits.checkpoints.resuming import find_resumable
     from mmdet_digits.engine.distributed import (
         enter_run,
@@ -34,6 +35,7 @@ with paused_collector():
     )
     from mmdet_digits.utils.checks import Status
     from mmdet_digits.utils.config_files import check_needed, load_config_file
+    from mmdet_digits.utils.config_values import settle_loaders
     from mmdet_digits.utils.errors import InputError
     from mmdet_digits.utils.files import check_writable
     from mmdet_digits.utils.preflight import (
@@ -43,6 +45,7 @@ with paused_collector():
         preflight,
         unread_keys,
     )
+    from mmdet_digits.utils.starting_weights import options_without, weight_sources
 
 PATIENCE = 20  # seconds
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -129,6 +132,7 @@ def load_config(args: argparse.Namespace, splits: Sequence[str]) -> Config:
     findings = check_data({f'{split}_dataloader': cfg[f'{split}_dataloader'] for split in splits})
     if findings:
         raise InputError('\n'.join(map(str, findings)))
+    settle_loaders(cfg)
     cfg.launcher = args.launcher
     cfg.work_dir = (
         args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(cfg.filename).stem))
@@ -193,7 +197,10 @@ def build_runner(cfg: Config) -> Runner:
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
     except InputError:
         raise
-    except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (
+        *(AssertionError, AttributeError, ImportError, KeyError),
+        *(RuntimeError, TypeError, ValueError),
+    ) as error:
         raise InputError(
             f'{cfg.filename}: what it describes cannot be built.',
             f'{type(error).__name__}: {error}',
@@ -241,38 +248,40 @@ def find_checkpoint(name: str) -> Path:
     )
 
 
-def resume_from(cfg: Config, wanted: str | None) -> None:
+def resume_from(cfg: Config, wanted: str | None) -> bool:
     """Make a training go on from a checkpoint, or from its beginning if there is none.
 
     Args:
         cfg: changed in place; without a checkpoint its own ``load_from`` stays.
         wanted: the checkpoint; None for the last whole one in the folder of the run.
 
+    Returns:
+        Whether the schedule has to be planned anew, for another number of epochs.
+
     Raises:
-        InputError: it is damaged or lacks something.
+        InputError: it is damaged or lacks something, or the config has changed too much.
     """
     folder = cfg.default_hooks.checkpoint.get('out_dir')
     folder = Path(folder, Path(cfg.work_dir).name) if folder else Path(cfg.work_dir)
     checkpoint = find_resumable(folder, wanted)
     cfg.resume = checkpoint is not None
-    if checkpoint:
-        cfg.load_from = str(checkpoint)
+    if not checkpoint:
+        return False
+    cfg.load_from = str(checkpoint)
+    return settle_differences(cfg, checkpoint)
 
 
 def weights_unavailable(cfg: Config, error: URLError) -> InputError:
-    """Explain that the pretrained weights of a config could not be fetched."""
-    backbone = cfg.model.backbone
-    init = backbone.get('init_cfg') or {}
-    unfrozen = dict(init_cfg=None, frozen_stages=-1, norm_eval=False)
-    options = [f'model.backbone.{key}={unfrozen[key]}' for key in unfrozen if key in backbone]
+    """Explain that the weights that a config starts from could not be fetched."""
+    sources = [(path, name) for path, name in weight_sources(cfg) if '://' in name]
     return InputError(
-        f'The pretrained weights could not be fetched: {error.reason}.\n'
-        f'  found:    model.backbone.init_cfg.checkpoint={init.get("checkpoint")}\n'
-        '  expected: a connection, or a file\n'
-        '  fix: fetch the file on another machine and add\n'
-        '         --cfg-options model.backbone.init_cfg.checkpoint=FILE.pth\n'
+        f'The pretrained weights could not be fetched: {error.reason}.',
+        ', '.join(f'{path}={name}' for path, name in sources),
+        'a connection, or a file',
+        'fetch the file on another machine and add\n'
+        f'         --cfg-options {" ".join(f"{path}=FILE.pth" for path, _ in sources)}\n'
         '       or start from random weights, with every layer trained:\n'
-        f'         --cfg-options {" ".join(options)}'
+        f'         --cfg-options {" ".join(options_without(cfg, path) for path, _ in sources)}',
     )
 
 

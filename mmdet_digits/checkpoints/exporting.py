@@ -91,6 +91,13 @@ def _kept(weights: dict[str, Tensor], drop: Sequence[str], src: Path) -> dict[st
 def _cast(name: str, value: Tensor, dtype: str, src: Path) -> Tensor:
     if not value.is_floating_point():
         return value
+    if not torch.isfinite(value).all():
+        raise InputError(
+            f'{src}: {name} holds no numbers.',
+            'NaN or infinity',
+            'finite numbers',
+            'use an earlier checkpoint; the training that wrote this one had diverged',
+        )
     cast = value.to(getattr(torch, dtype))
     if not torch.isfinite(cast).all():
         raise InputError(
