@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from mmdet_digits.categories import DIGITS
+from mmdet_digits.coco_structure import name_problem, unusable_name
 from mmdet_digits.evaluation.annotations import Annotations
 from mmdet_digits.evaluation.functional.digit_confusion import (
     NO_DIGIT,
@@ -86,7 +87,10 @@ def make_tiles(
     """
     tiles = []
     for image in errors.worst(limit):
-        pixels = _load(Path(folder, annotations.file_names[image]), annotations.source)
+        name = annotations.file_names[image]
+        if name_problem(name):
+            raise unusable_name(name, annotations.source)
+        pixels = _load(Path(folder, name), annotations.source)
         panels = (
             true_marks(annotations.truth, image),
             read_marks(errors.detections, errors.numbers, image),
