@@ -10,13 +10,14 @@ from mmdet_digits.datasets.image_cache import ImageCache
 from mmdet_digits.utils.errors import InputError
 
 
-@TRANSFORMS.register_module()
+@TRANSFORMS.register_module(name=['LoadImageFromFile', 'LoadCheckedImage'])
 class LoadCheckedImage(LoadImageFromFile):
     """mmcv's ``LoadImageFromFile`` with two checks.
 
     A file that cannot be decoded, and an image whose size is not the one its annotation file
     states (its boxes would lie elsewhere), are errors that name the file. Arguments are those of
-    :class:`mmcv.transforms.LoadImageFromFile`.
+    :class:`mmcv.transforms.LoadImageFromFile`, in whose place it stands in mmdet's registry: mmdet
+    knows the step that loads an image by that name.
 
     Attributes:
         cache: where the data set has decoded images kept; None for nowhere.
