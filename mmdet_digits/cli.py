@@ -1,6 +1,13 @@
-"""What the command lines share: arguments, loading a config, one way to report an error."""
+"""What the command lines share: arguments, loading a config, one way to report an error.
+
+To import this is quick, so that ``--help`` and what is wrong with the arguments is said at once:
+functions that need torch import what needs it.
+"""
+
+from __future__ import annotations
 
 import argparse
+import difflib
 import logging
 import multiprocessing
 import os
@@ -11,41 +18,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 from urllib.error import URLError
 
-from mmdet_digits.utils.collector import leave_imports_alone, paused_collector
-from mmdet_digits.utils.deferred_imports import deferred
+from mmengine.config import Config, DictAction
+from mmengine.logging import print_log
 
-with paused_collector():
-    with deferred('torch._dynamo'):
-        from mmengine.config import Config, DictAction
-        from mmengine.dist import get_backend
-        from mmengine.logging import print_log
-        from mmengine.registry import RUNNERS
-        from mmengine.runner import Runner
+from mmdet_digits.engine.distributed import enter_run, join_processes, lost_process, process_rank
+from mmdet_digits.utils.checks import Status
+from mmdet_digits.utils.config_files import check_needed, load_config_file
+from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import check_writable
+from mmdet_digits.utils.repository import DATA_ROOT, REPOSITORY
 
-    from mmdet_digits.checkpoints.reading import EXPECTED, trust_checkpoints
-    from mmdet_digits.checkpoints.resuming import find_resumable
-    from mmdet_digits.engine.distributed import (
-        enter_run,
-        join_processes,
-        lost_process,
-        process_rank,
-    )
-    from mmdet_digits.utils.checks import Status
-    from mmdet_digits.utils.config_files import check_needed, load_config_file
-    from mmdet_digits.utils.errors import InputError
-    from mmdet_digits.utils.files import check_writable
-    from mmdet_digits.utils.preflight import (
-        check_data,
-        check_options,
-        nearest_path,
-        preflight,
-        unread_keys,
-    )
+if TYPE_CHECKING:
+    from mmengine.runner import Runner
 
 PATIENCE = 20  # seconds
-REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def config_parser(description: str) -> argparse.ArgumentParser:
@@ -113,6 +102,9 @@ def load_config(args: argparse.Namespace, splits: Sequence[str]) -> Config:
     Raises:
         InputError: the config, an option or the data set is not what it should be.
     """
+    from mmdet_digits.checkpoints.reading import trust_checkpoints
+    from mmdet_digits.utils.preflight import check_data, check_options, unread_keys
+
     enter_run(args.launcher)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if args.trust_checkpoint:
@@ -143,18 +135,15 @@ def read_config(name: str, data_root: str | None = None) -> Config:
 
     Args:
         name: its path, from here or from the root of this repository.
-        data_root: None for ``DIGITS_DATA_ROOT``, or else ``data/digits`` of this repository.
+        data_root: None for ``DIGITS_DATA_ROOT``, or else ``data/digits``.
 
     Raises:
         InputError: there is no such config.
     """
     if data_root:
         os.environ['DIGITS_DATA_ROOT'] = str(Path(data_root).resolve())
-    os.environ.setdefault('DIGITS_DATA_ROOT', str(REPOSITORY / 'data' / 'digits'))
-    with paused_collector():  # for what the config imports
-        cfg = load_config_file(find_config(name))
-    leave_imports_alone()
-    return cfg
+    os.environ.setdefault('DIGITS_DATA_ROOT', str(DATA_ROOT))
+    return load_config_file(find_config(name))
 
 
 def stop_on_failures(cfg: Config, splits: Sequence[str], insist: bool) -> None:
@@ -170,6 +159,8 @@ def stop_on_failures(cfg: Config, splits: Sequence[str], insist: bool) -> None:
     Raises:
         InputError: a check fails.
     """
+    from mmdet_digits.utils.preflight import preflight
+
     if process_rank():
         return
     checks = preflight(cfg.to_dict(), splits)
@@ -188,6 +179,10 @@ def build_runner(cfg: Config) -> Runner:
     Raises:
         InputError: a class refuses its arguments.
     """
+    from mmengine.dist import get_backend
+    from mmengine.registry import RUNNERS
+    from mmengine.runner import Runner
+
     join_processes(cfg)
     try:
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
@@ -219,7 +214,7 @@ def find_config(name: str) -> Path:
         f'{name}: no such config.',
         'a folder' if Path(name).is_dir() else 'nothing there',
         f'a file, e.g. one of {", ".join(known)}',
-        f'did you mean {nearest_path(name, known)}?',
+        f'did you mean {difflib.get_close_matches(name, known, n=1, cutoff=0)[0]}?',
     )
 
 
@@ -232,6 +227,8 @@ def find_checkpoint(name: str) -> Path:
     path = Path(name)
     if path.is_file():
         return path
+    from mmdet_digits.checkpoints.reading import EXPECTED
+
     beside = sorted(str(p) for p in path.parent.glob('*.pth')) if path.parent.is_dir() else []
     raise InputError(
         f'{name}: no such checkpoint.',
@@ -251,6 +248,8 @@ def resume_from(cfg: Config, wanted: str | None) -> None:
     Raises:
         InputError: it is damaged or lacks something.
     """
+    from mmdet_digits.checkpoints.resuming import find_resumable
+
     folder = cfg.default_hooks.checkpoint.get('out_dir')
     folder = Path(folder, Path(cfg.work_dir).name) if folder else Path(cfg.work_dir)
     checkpoint = find_resumable(folder, wanted)

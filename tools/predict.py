@@ -9,15 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-import mmdet_digits.register  # noqa: F401  (operators before mmdet)
-
-# isort: split
-from mmengine.device import get_device
 from rich.console import Console
 
 from mmdet_digits.apis.image_list import find_images, images_csv, number_images
-from mmdet_digits.apis.onnx_detector import OnnxDetector
-from mmdet_digits.apis.predictor import collect_predictions, load_detector, predict_images
 from mmdet_digits.cli import (
     add_config_options,
     add_trust_option,
@@ -62,7 +56,7 @@ def parse_args():
         help='how boxes become numbers: default, system_a, system_b, or a file',
     )
     parser.add_argument('--batch-size', type=positive, default=16, help='default: 16')
-    parser.add_argument('--device', default=get_device(), help='default: %(default)s')
+    parser.add_argument('--device', help='default: a GPU, if there is one')
     parser.add_argument('--overwrite', action='store_true', help='replace earlier outputs')
     add_config_options(parser)
     parser.add_argument('--debug', action='store_true', help='show tracebacks')
@@ -73,6 +67,14 @@ def parse_args():
 
 def main():
     args = parse_args()
+    import mmdet_digits.register  # noqa: F401  (operators before mmdet)
+
+    # isort: split
+    from mmengine.device import get_device
+
+    from mmdet_digits.apis.onnx_detector import OnnxDetector
+    from mmdet_digits.apis.predictor import collect_predictions, load_detector
+
     console = Console()
     assembly = choose_assembly(args)
     paths = find_images(args.images)
@@ -84,7 +86,7 @@ def main():
     if checkpoint.suffix == '.onnx':
         model = OnnxDetector(checkpoint)
     else:
-        model = load_detector(cfg, checkpoint, args.device)
+        model = load_detector(cfg, checkpoint, args.device or get_device())
 
     results, seconds = predict(model, cfg, paths, args.batch_size, console)
     unread = {result.index: result.error for result in results if result.error}
@@ -131,6 +133,8 @@ def choose_assembly(args):
 
 
 def predict(model, cfg, paths, batch_size, console):
+    from mmdet_digits.apis.predictor import predict_images
+
     start, results = time.perf_counter(), []
     with image_progress(console) as progress:
         task = progress.add_task('predict', total=len(paths))

@@ -15,7 +15,6 @@ from mmdet_digits.cli import (
     stop_on_failures,
     use_tta,
 )
-from mmdet_digits.engine.hooks.throughput_hook import ThroughputHook
 from mmdet_digits.evaluation.annotations import read_image_ids
 from mmdet_digits.evaluation.assembly_files import read_assembly
 from mmdet_digits.evaluation.functional.number_assembly import assemble_numbers
@@ -42,6 +41,8 @@ def parse_args():
 
 def main():
     args = parse_args()
+    from mmdet_digits.engine.hooks.throughput_hook import ThroughputHook
+
     cfg = load_config(args, splits=('test',))
     cfg.load_from = str(find_checkpoint(args.checkpoint))
     if args.show or args.show_dir:

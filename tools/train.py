@@ -11,7 +11,6 @@ from mmdet_digits.cli import (
     stop_on_failures,
     weights_unavailable,
 )
-from mmdet_digits.engine.surviving import surviving
 
 
 def parse_args():
@@ -33,6 +32,8 @@ def parse_args():
 
 def main():
     args = parse_args()
+    from mmdet_digits.engine.surviving import surviving
+
     cfg = load_config(args, splits=('train', 'val'))
     if args.amp:
         cfg.optim_wrapper.update(type='PortableAmpOptimWrapper', loss_scale='dynamic')

@@ -21,7 +21,6 @@ from mmdet_digits.datasets.broken_images import (
 )
 from mmdet_digits.datasets.image_cache import open_cache
 from mmdet_digits.datasets.transforms.load_checked_image import LoadCheckedImage
-from mmdet_digits.utils.collector import paused_collector
 from mmdet_digits.utils.errors import InputError
 
 
@@ -114,7 +113,6 @@ class DigitsDataset(CocoDataset):
         self.cache = cache
         super().__init__(*args, **kwargs)
 
-    @paused_collector()
     def full_init(self) -> None:
         """Load the annotations; count broken images, and keep decoded ones, for all workers."""
         if not self._fully_initialized:
