@@ -181,18 +181,19 @@ def stop_on_failures(cfg: Config, splits: Sequence[str], insist: bool) -> None:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """The runner of a config: MMEngine's own, or the one its ``runner_type`` names.
+    """The runner of a config: MMEngine's, less noisy, or the one its ``runner_type`` names.
 
     Raises:
         InputError: a class refuses its arguments.
     """
     from mmengine.dist import get_backend
     from mmengine.registry import RUNNERS
-    from mmengine.runner import Runner
+
+    from mmdet_digits.engine.console_runner import ConsoleRunner
 
     join_processes(cfg)
     try:
-        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else ConsoleRunner.from_cfg(cfg)
     except InputError:
         raise
     except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
@@ -202,6 +203,7 @@ def build_runner(cfg: Config) -> Runner:
             'arguments that the classes it names can work with',
             'correct that value; --debug shows the traceback, and so which class refused it',
         ) from error
+    runner.logger.info(f'Config, environment and hooks: {runner.log_dir}/{runner.timestamp}.log')
     if runner.distributed:
         runner.logger.info(f'{runner.world_size} processes, joined by {get_backend()}.')
     return runner

@@ -5,14 +5,17 @@ Configs name this file in ``custom_imports``. The operators come first: mmdet lo
 when it is imported, so a missing compiled extension has to be replaced before that.
 """
 
+from contextlib import redirect_stdout
+
 from mmdet_digits.ops import ensure_ops
 
 ensure_ops()
 
-import mmdet.datasets
-import mmdet.evaluation
-import mmdet.models
-import mmdet.visualization
+with redirect_stdout(None):  # mmdet prints twice that OneDL, which nothing here needs, is missing
+    import mmdet.datasets
+    import mmdet.evaluation
+    import mmdet.models
+    import mmdet.visualization
 
 import mmdet_digits.checkpoints.local_backend
 import mmdet_digits.checkpoints.schemes

@@ -63,7 +63,8 @@ def check_source(path: str, source: str, ask: bool) -> Check:
             Status.FAIL,
             f'{path}={source}: no such file{here}',
             'a file of weights (.pth)',
-            f'{_training_first(source)}correct {path}, or --cfg-options {path}=None to start without',
+            _training_first(source)
+            + f'correct {path}, or --cfg-options {path}=None to start without',
         )
     if not ask:
         return Check('Starting weights', Status.OK, f'{path}={source} will be fetched from {url}')

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import track
 from rich.table import Table
 
 from mmdet_digits.categories import DIGITS
@@ -27,6 +26,7 @@ from mmdet_digits.datasets.converters.image_sizes import (
 from mmdet_digits.datasets.converters.records import Conversion, DigitRecord, build_coco
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import check_folder, check_outputs
+from mmdet_digits.visualization.progress import image_progress
 
 KEEP_ONE_BASED = (
     'leave coordinates as they are, with the first pixel 1 (default: subtract 1, as COCO counts '
@@ -100,7 +100,8 @@ def convert(
     console = Console()
 
     def progress(indices: Iterable[int]) -> Iterable[int]:
-        return track(indices, description='images', console=console)
+        with image_progress(console) as shown:
+            yield from shown.track(indices, description='images')
 
     records = open_records()
     if args.split:
