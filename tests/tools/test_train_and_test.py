@@ -52,6 +52,14 @@ def test_training_learns_to_read_what_it_is_shown(train, run_tool, digits_root, 
     assert metrics['coco/bbox_mAP'] > 0.5
     assert metrics['number/accuracy'] > 0.5
     assert 'iterations take about' in done.stdout
+    before, *_ = done.stdout.partition('Epoch(train)')
+    (file,) = (tmp_path / 'run').glob('*/*.log')
+    assert str(file) in before
+    assert before.count('\n') <= 40
+    assert 'OneDL' not in before and 'WARNING' not in before
+    logged = file.read_text()
+    for dump in ('System environment:', 'Config:\n', 'Hooks will be executed'):
+        assert dump in logged and dump not in done.stdout
     assert list((tmp_path / 'run').glob('best_coco_bbox_mAP_epoch_*.pth'))
     assert list((tmp_path / 'run').glob('*/vis_data/events.out.tfevents.*'))
 
