@@ -22,7 +22,6 @@ from mmdet_digits.cli import (
     stop_on_failures,
     use_tta,
 )
-from mmdet_digits.engine.hooks.throughput_hook import ThroughputHook
 from mmdet_digits.evaluation.assembly_files import (
     assembly_of,
     describe_assembly,
@@ -54,6 +53,8 @@ def parse_args():
 
 def main():
     args = parse_args()
+    from mmdet_digits.engine.hooks.throughput_hook import ThroughputHook
+
     cfg = load_config(args, splits=('test',))
     cfg.load_from = str(find_checkpoint(args.checkpoint))
     assembly = assembly_of(cfg)

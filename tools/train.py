@@ -12,9 +12,6 @@ from mmdet_digits.cli import (
     stop_on_failures,
     weights_unavailable,
 )
-from mmdet_digits.engine.hooks.resumed_schedule_hook import ResumedScheduleHook
-from mmdet_digits.engine.surviving import surviving
-from mmdet_digits.utils.config_checks import scale_learning_rate
 
 
 def parse_args():
@@ -36,6 +33,10 @@ def parse_args():
 
 def main():
     args = parse_args()
+    from mmdet_digits.engine.hooks.resumed_schedule_hook import ResumedScheduleHook
+    from mmdet_digits.engine.surviving import surviving
+    from mmdet_digits.utils.config_checks import scale_learning_rate
+
     cfg = load_config(args, splits=('train', 'val'))
     if args.amp:
         cfg.optim_wrapper.update(type='PortableAmpOptimWrapper', loss_scale='dynamic')

@@ -87,7 +87,8 @@ def run_mmdet_tool(name: str, arguments: Sequence[str], data_root: Path | str) -
     script = str(find_tool(name))
     os.environ['DIGITS_DATA_ROOT'] = str(data_root)
     if name.startswith('analyze_results'):  # it knows image loaders by their class, mmcv's only
-        TRANSFORMS.register_module(name='LoadCheckedImage', module=LoadImageFromFile, force=True)
+        for loader in ('LoadImageFromFile', 'LoadCheckedImage'):
+            TRANSFORMS.register_module(name=loader, module=LoadImageFromFile, force=True)
     sys.argv = [script, *arguments]
     try:
         runpy.run_path(script, run_name='__main__')

@@ -19,7 +19,6 @@ from mmdet_digits.datasets.broken_images import (
     is_bbox,
     or_skip,
 )
-from mmdet_digits.utils.collector import paused_collector
 from mmdet_digits.utils.errors import InputError
 
 
@@ -119,7 +118,6 @@ class DigitsDataset(CocoDataset):
             kwargs['metainfo'] = {**(kwargs.get('metainfo') or {}), **ignored}
         super().__init__(*args, **kwargs)
 
-    @paused_collector()
     def full_init(self) -> None:
         """Load the annotations; count broken images for all workers."""
         if not self._fully_initialized:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmdet_digits.utils.collector import paused_collector
 from mmdet_digits.utils.durable_files import write_durably
 from mmdet_digits.utils.errors import InputError
 
@@ -55,8 +54,7 @@ def read_json(path: Path | str, what: str) -> Any:
     try:
         if data.startswith(b'\x1f\x8b'):
             data = _unpack(data)
-        with paused_collector():
-            return json.loads(data, object_pairs_hook=_unique_keys)
+        return json.loads(data, object_pairs_hook=_unique_keys)
     except json.JSONDecodeError as error:
         found = f'{error.msg} at line {error.lineno}, column {error.colno}'
         if not data[error.pos :].strip():

@@ -8,6 +8,7 @@ from urllib.parse import urlparse
 
 from mmdet_digits.utils.checks import Check, Status
 from mmdet_digits.utils.config_keys import typed_dicts
+from mmdet_digits.utils.repository import REPOSITORY
 
 TIMEOUT = 10  # seconds
 
@@ -84,17 +85,27 @@ def check_source(path: str, source: str, ask: bool, without: str) -> Check:
     if cached.is_file():
         return Check('Starting weights', Status.OK, f'{path}={source}' + f' ({cached})' * bool(url))
     if not url:
+        here = '' if cached.is_absolute() else f' in {Path.cwd()}'
         return Check(
             'The starting weights are not there.',
             Status.FAIL,
-            f'{path}={source}: no such file',
+            f'{path}={source}: no such file{here}',
             'a file of weights (.pth)',
-            f'correct {path}; or start without, every layer trained:\n'
+            f'{_training_first(source)}correct {path}; or start without, every layer trained:\n'
             f'         --cfg-options {without}',
         )
     if not ask:
         return Check('Starting weights', Status.OK, f'{path}={source} will be fetched from {url}')
     return ask_server(path, source, url, cached, without)
+
+
+def _training_first(source: str) -> str:
+    """How to make a file that one of the configs writes, seen from the folder of the run."""
+    folder, name, *_ = (*Path(source).parts, '', '')
+    config = Path('configs', 'digits', f'{name}.py')
+    if folder == 'work_dirs' and (REPOSITORY / config).is_file():
+        return f'train {config} first, in this folder; or '
+    return ''
 
 
 def ask_server(path: str, source: str, url: str, cached: Path, without: str) -> Check:

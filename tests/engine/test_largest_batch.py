@@ -58,7 +58,7 @@ def test_scale_is_that_of_the_training_pipeline(cfg):
     pipeline[:] = [step for step in pipeline if 'Resize' not in step.type]
     with pytest.raises(InputError, match='does not say how large') as error:
         training_scale(cfg)
-    assert error.value.found == 'LoadCheckedImage, LoadAnnotations, PackDetInputs'
+    assert error.value.found == 'LoadImageFromFile, LoadAnnotations, PackDetInputs'
 
 
 def test_a_whole_batch_is_trained(cfg, monkeypatch):

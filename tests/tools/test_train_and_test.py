@@ -71,6 +71,24 @@ def test_training_learns_to_read_what_it_is_shown(train, run_tool, digits_root, 
     assert (tmp_path / 'predictions.pkl').stat().st_size > 0
 
 
+def test_one_screen_before_the_first_iteration_and_all_in_the_log_file(train, tmp_path):
+    options = ('default_hooks.logger.interval=1', 'train_cfg.val_interval=9')
+    for epochs in (1, 2):
+        arguments = (*('--resume',) * (epochs == 2), '--cfg-options', *options)
+        done = train(
+            *arguments, f'train_cfg.max_epochs={epochs}', '--work-dir', 'run', cwd=tmp_path
+        )
+        assert done.returncode == 0, done.stderr
+        before, _, _ = done.stdout.partition('Epoch(train)')
+        file = max((tmp_path / 'run').glob('*/*.log'))
+        assert str(file) in before
+        assert before.count('\n') <= 40
+        assert 'OneDL' not in before and 'resumed key' not in before
+        logged = file.read_text()
+        for dump in ('System environment:', 'Config:\n', 'Hooks will be executed'):
+            assert dump in logged and dump not in done.stdout
+
+
 def test_resume_goes_on_with_the_same_iteration_and_learning_rate(train, tmp_path):
     options = (
         'train_cfg.max_epochs=3',

@@ -13,13 +13,14 @@ from mmdet_digits.utils.image_reading import (
 )
 
 
-@TRANSFORMS.register_module()
+@TRANSFORMS.register_module(name=['LoadImageFromFile', 'LoadCheckedImage'])
 class LoadCheckedImage(LoadImageFromFile):
     """mmcv's ``LoadImageFromFile`` with three checks.
 
     A file that cannot be decoded, one of too many pixels by its header, and an image whose size is
     not the one its annotation file states (its boxes would lie elsewhere), are errors that name the
-    file. Other arguments are those of :class:`mmcv.transforms.LoadImageFromFile`.
+    file. Other arguments are those of :class:`mmcv.transforms.LoadImageFromFile`, in whose place it
+    stands in mmdet's registry: mmdet knows the step that loads an image by that name.
 
     Args:
         max_pixels: how many pixels an image may have.
