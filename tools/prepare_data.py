@@ -15,6 +15,7 @@ from mmdet_digits.datasets.synthetic.ingredients import INGREDIENTS, all_but
 from mmdet_digits.datasets.synthetic.parameters import LOOKS
 from mmdet_digits.datasets.synthetic.spec import draw_image
 from mmdet_digits.datasets.synthetic.writer import SplitSummary
+from mmdet_digits.utils.arguments import name_list
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.visualization.progress import image_progress
 
@@ -52,6 +53,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         text = f'take so many images of train, or this fraction (0.1), as {split}, at random'
         link.add_argument(f'--{split}', metavar='N|FRACTION', help=text)
     link.add_argument('--seed', type=int, default=0, metavar='N', help='same seed, same split')
+    link.add_argument(
+        '--ignore-classes',
+        type=name_list,
+        default=[],
+        metavar='A,B',
+        help='leave out categories of these names, with their boxes',
+    )
     for command in (draw, link):
         command.add_argument('--debug', action='store_true', help='show tracebacks')
     return parser.parse_args(argv)
@@ -125,7 +133,7 @@ def run_synthetic(args: argparse.Namespace, console: Console) -> None:
 def run_link(args: argparse.Namespace, console: Console) -> None:
     """Link the dataset and say what stands now."""
     parts = {'valid': args.valid, 'test': args.test}
-    splits, notes = link_dataset(args.source, args.out, parts, args.seed)
+    splits, notes = link_dataset(args.source, args.out, parts, args.seed, args.ignore_classes)
     console.print(f'{args.out} links to {args.source}:', soft_wrap=True)
     console.print(link_table(splits))
     for note in notes:

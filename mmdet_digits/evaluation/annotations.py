@@ -9,10 +9,12 @@ from mmengine.logging import MMLogger
 
 from mmdet_digits.categories import map_categories
 from mmdet_digits.coco_structure import FORMAT, check_structure, read_coco
+from mmdet_digits.coco_values import read_values
 from mmdet_digits.evaluation.functional.coco_precision import ScoredBoxes
 from mmdet_digits.evaluation.functional.detections import Detections
 from mmdet_digits.evaluation.predictions import Predictions
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import read_json
 
 MOST_OUTSIDE = 0.02  # share of boxes; a detector's lie inside its image
 FRACTION = 2.0  # pixels
@@ -83,21 +85,28 @@ def read_image_ids(path: Path | str) -> list[int]:
     Raises:
         InputError: it has no images, or they are not what they should be.
     """
-    images = read_coco(path, ('images',))['images']
+    content = read_json(path, FORMAT)
+    coco = read_values(content)[0] if isinstance(content, dict) else content
+    check_structure(coco, path, ('images',))
+    images = coco['images']
     if not images:
         raise _nothing_in(path, 'images', 'give the annotation file of the images')
     return [image['id'] for image in images]
 
 
-def read_annotations(path: Path | str) -> Annotations:
+def read_annotations(path: Path | str, ignore_classes: Sequence[str] = ()) -> Annotations:
     """Read an annotation file; categories are mapped to digits by name.
+
+    Args:
+        path: the file.
+        ignore_classes: names of categories to leave out, with their boxes.
 
     Raises:
         InputError: it is not a COCO file of digits, or it has no box.
     """
-    coco = read_coco(path, ('images', 'categories'))
+    log = MMLogger.get_current_instance().info
+    coco = read_coco(path, ignore_classes=ignore_classes, say=log)
     category_ids = map_categories(coco['categories'], str(path))
-    check_structure(coco, path, ('annotations',))
     images = coco['images']
     if not coco['annotations']:
         fix = 'give a split that has annotations (HW2 has none for its test images)'
@@ -108,7 +117,7 @@ def read_annotations(path: Path | str) -> Annotations:
     rows = np.argsort(ids)[boxes.images]
     counted = _counted(boxes, sizes[rows])
     if not counted.all():
-        MMLogger.get_current_instance().info(
+        log(
             f'{path}: {(~counted).sum():,} of {len(counted):,} boxes do not count for the '
             'numbers (crowd, ignored, under 1 px, or outside their image)'
         )
@@ -125,13 +134,12 @@ def _scored_boxes(
 ) -> ScoredBoxes:
     digit_of = {category_id: digit for digit, category_id in enumerate(category_ids)}
     bboxes = np.array([box['bbox'] for box in annotations], dtype=float)
-    areas = [box.get('area', w * h) for box, (*_, w, h) in zip(annotations, bboxes, strict=True)]
     return ScoredBoxes(
         images=np.searchsorted(image_ids, [box['image_id'] for box in annotations]),
         labels=np.array([digit_of[box['category_id']] for box in annotations]),
         bboxes=bboxes,
         scores=np.ones(len(bboxes)),
-        areas=np.array(areas, dtype=float),
+        areas=np.array([box['area'] for box in annotations], dtype=float),
         crowd=np.array([is_crowd(box) for box in annotations]),
     )
 

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import re
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -75,6 +76,16 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for key in keys if keys.count(key) > 1)
         raise ValueError(f'an object with the key "{twice}" twice')
     return found
+
+
+def natural_key(name: object) -> tuple:
+    """Sort key of names in which numbers count by their value: ``2.png`` before ``10.png``.
+
+    Only the digits 0 to 9 are numbers, however many; equal numbers go by how they are written.
+    """
+    parts = re.split('([0-9]+)', str(name))
+    parts[1::2] = [(len(part.lstrip('0')), part.lstrip('0')) for part in parts[1::2]]
+    return parts, str(name)
 
 
 def check_folder(folder: Path | str, what: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from mmdet_digits.categories import DIGITS
+from mmdet_digits.coco_structure import name_problem, unusable_name
 from mmdet_digits.evaluation.annotations import Annotations
 from mmdet_digits.evaluation.functional.digit_confusion import (
     NO_DIGIT,
@@ -86,7 +87,10 @@ def make_tiles(
     """
     tiles = []
     for image in errors.worst(limit):
-        pixels = _load(Path(folder, annotations.file_names[image]), annotations, image)
+        name = annotations.file_names[image]
+        if name_problem(name):
+            raise unusable_name(name, annotations.source)
+        pixels = _load(Path(folder, name), annotations, image)
         panels = (
             true_marks(annotations.truth, image),
             read_marks(errors.detections, errors.numbers, image),
@@ -147,8 +151,8 @@ def _load(path: Path, annotations: Annotations, image: int) -> np.ndarray:
     width, height = annotations.sizes[image].astype(int)
     try:
         pixels = load_rgb(path)
-    except OSError as error:
-        cause, found = error, 'no such file' if not path.exists() else str(error)
+    except InputError as error:
+        cause, found = error, error.found
     else:
         if pixels.shape[:2] == (height, width):
             return pixels
