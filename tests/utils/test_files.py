@@ -3,6 +3,7 @@ import gzip
 import io
 import json
 import os
+import tracemalloc
 
 import pytest
 
@@ -135,3 +136,16 @@ def test_natural_key_never_compares_numbers_with_text():
     ]
     for order in (names, names[::-1]):
         assert sorted(order, key=natural_key) == expected
+
+
+def test_a_small_file_that_unpacks_to_a_large_one_is_refused(tmp_path):
+    path = tmp_path / 'blanks.json'
+    path.write_bytes(gzip.compress(b'{}' + b' ' * 2**27, 1))
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r'unpacks to over 100 times its size'):
+        read_json(path, 'JSON')
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * 2**27
+    path.write_bytes(gzip.compress(b'[' + b'1234567, ' * 2**16 + b'0]') + gzip.compress(b' '))
+    assert len(read_json(path, 'JSON')) == 2**16 + 1

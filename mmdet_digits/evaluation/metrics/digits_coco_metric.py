@@ -32,8 +32,8 @@ class DigitsCocoMetric(CocoMetric):
     def __init__(self, ann_file: str, **kwargs) -> None:
         super().__init__(**kwargs)
         self.ann_file = ann_file
-        self._content = read_json(ann_file, FORMAT)
-        self._coco_api = COCO()  # filled when the classes are known
+        self._coco_api = COCO()  # which would read plain JSON only
+        self._coco_api.dataset = read_json(ann_file, FORMAT)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Score all images; see :meth:`mmdet.evaluation.CocoMetric.compute_metrics`."""
@@ -49,14 +49,14 @@ class DigitsCocoMetric(CocoMetric):
 
     def _renumber(self) -> None:
         """Give the ground truth ids from 1, those of its categories in the order of the classes."""
-        classes = self.dataset_meta['classes']
-        ignored = self.dataset_meta.get('ignore_classes', ())
-        content, _ = normalize_coco(self._content, self.ann_file, classes, ignored, True)
+        classes, ignored = self.dataset_meta['classes'], self.dataset_meta.get('ignore_classes', ())
+        content = self._coco_api.dataset
+        content, _ = normalize_coco(content, self.ann_file, classes, ignored, images_only=True)
         old_ids = map_categories(content['categories'], self.ann_file, classes)
         new_ids = {old: new for new, old in enumerate(old_ids, start=1)}
         content['categories'] = [dict(id=i, name=name) for i, name in enumerate(classes, start=1)]
         content['annotations'] = scored_boxes(content['annotations'], new_ids)
-        self._coco_api.dataset, self._content = content, None
+        self._coco_api.dataset = content
         with contextlib.redirect_stdout(None):  # pycocotools prints its progress
             self._coco_api.createIndex()
         self.cat_ids = list(new_ids.values())
