@@ -134,13 +134,12 @@ def _scored_boxes(
 ) -> ScoredBoxes:
     digit_of = {category_id: digit for digit, category_id in enumerate(category_ids)}
     bboxes = np.array([box['bbox'] for box in annotations], dtype=float)
-    areas = [box.get('area', w * h) for box, (*_, w, h) in zip(annotations, bboxes, strict=True)]
     return ScoredBoxes(
         images=np.searchsorted(image_ids, [box['image_id'] for box in annotations]),
         labels=np.array([digit_of[box['category_id']] for box in annotations]),
         bboxes=bboxes,
         scores=np.ones(len(bboxes)),
-        areas=np.array(areas, dtype=float),
+        areas=np.array([box['area'] for box in annotations], dtype=float),
         crowd=np.array([is_crowd(box) for box in annotations]),
     )
 

@@ -18,11 +18,11 @@ from mmdet_digits.utils.files import read_json
 class DigitsCocoMetric(CocoMetric):
     """mmdet's ``CocoMetric`` with its traps closed.
 
-    The categories of the file are matched with the classes by name, as :class:`DigitsDataset`
-    does, and renumbered in their order: mmdet goes by the order of the file, and for the figures
-    per class by that of the ids, so that a file in another order swaps them. Annotations are
-    counted as :func:`scored_boxes` says, whatever their ids and marks. A model that finds nothing
-    scores 0, where mmdet reports no figure at all and ``save_best`` then fails.
+    The file is read and its categories are matched with the classes by name as
+    :class:`DigitsDataset` does, and renumbered in their order: mmdet goes by the order of the file,
+    and for the figures per class by that of the ids, so that a file in another order swaps them.
+    Annotations are counted as :func:`scored_boxes` says, whatever their ids and marks. A model that
+    finds nothing scores 0, where mmdet reports no figure at all and ``save_best`` then fails.
 
     Args:
         ann_file: path of the COCO file with the ground truth.
@@ -50,12 +50,13 @@ class DigitsCocoMetric(CocoMetric):
     def _renumber(self) -> None:
         """Give the ground truth ids from 1, those of its categories in the order of the classes."""
         classes, ignored = self.dataset_meta['classes'], self.dataset_meta.get('ignore_classes', ())
-        content, _ = normalize_coco(self._coco_api.dataset, self.ann_file, classes, ignored)
-        self._coco_api.dataset = content
+        content = self._coco_api.dataset
+        content, _ = normalize_coco(content, self.ann_file, classes, ignored, images_only=True)
         old_ids = map_categories(content['categories'], self.ann_file, classes)
         new_ids = {old: new for new, old in enumerate(old_ids, start=1)}
         content['categories'] = [dict(id=i, name=name) for i, name in enumerate(classes, start=1)]
         content['annotations'] = scored_boxes(content['annotations'], new_ids)
+        self._coco_api.dataset = content
         with contextlib.redirect_stdout(None):  # pycocotools prints its progress
             self._coco_api.createIndex()
         self.cat_ids = list(new_ids.values())
@@ -65,19 +66,17 @@ def scored_boxes(boxes: Iterable[dict], category_ids: Mapping[int, int]) -> list
     """Prepare annotations so that COCO's evaluation counts them right.
 
     Ids count from 1: the evaluation takes a match with the id 0 for no match. What is marked as
-    ``ignore`` becomes a crowd: the evaluation knows no other box that may be found or missed. A
-    missing ``area`` is that of the box.
+    ``ignore`` becomes a crowd: the evaluation knows no other box that may be found or missed.
 
     Args:
         boxes: the annotations.
-        category_ids: the new category id of each old one; boxes of others get -1.
+        category_ids: the new category id of each old one.
     """
     return [
         {
-            'area': box['bbox'][2] * box['bbox'][3],
             **box,
             'id': n,
-            'category_id': category_ids.get(box['category_id'], -1),
+            'category_id': category_ids[box['category_id']],
             'iscrowd': int(is_crowd(box)),
         }
         for n, box in enumerate(boxes, start=1)
