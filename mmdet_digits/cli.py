@@ -1,6 +1,7 @@
 """What the command lines share: arguments, loading a config, one way to report an error."""
 
 import argparse
+import contextlib
 import logging
 import multiprocessing
 import os
@@ -35,7 +36,7 @@ with paused_collector():
     from mmdet_digits.utils.checks import Status
     from mmdet_digits.utils.config_files import check_needed, load_config_file
     from mmdet_digits.utils.errors import InputError
-    from mmdet_digits.utils.files import check_writable
+    from mmdet_digits.utils.files import LOCK, check_writable, held_folder
     from mmdet_digits.utils.preflight import (
         check_data,
         check_options,
@@ -180,6 +181,19 @@ def stop_on_failures(cfg: Config, splits: Sequence[str], insist: bool) -> None:
     for check in failures + [check for check in checks if check.status is Status.WARN]:
         shown = replace(check, found=textwrap.shorten(check.found, 200, placeholder=' ...'))
         print_log(str(shown), 'current', logging.WARNING)
+
+
+def hold_work_dir(cfg: Config, lock: str = LOCK) -> contextlib.AbstractContextManager:
+    """Hold the work dir of a run, in the first of its processes, so that no other run writes to it.
+
+    Args:
+        cfg: the config as it will be run.
+        lock: name of the lock; runs with another may write there too, to other files.
+
+    Raises:
+        InputError: on entering, another run holds it.
+    """
+    return contextlib.nullcontext() if process_rank() else held_folder(cfg.work_dir, lock)
 
 
 def build_runner(cfg: Config) -> Runner:

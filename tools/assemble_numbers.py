@@ -32,7 +32,8 @@ def parse_args():
 
 def main():
     args = parse_args()
-    check_outputs(filter(None, [args.out, args.submission]), args.overwrite)
+    inputs = (args.pred, args.images, args.ann, args.assembly)
+    check_outputs(filter(None, [args.out, args.submission]), args.overwrite, inputs=inputs)
     assembly = read_assembly(args.assembly)
     image_ids = read_ids(args.images) if args.images else read_image_ids(args.ann)
     predictions = read_predictions(args.pred)

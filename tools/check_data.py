@@ -17,6 +17,7 @@ from mmdet_digits.datasets.checks import Split, check_splits, find_splits, repai
 from mmdet_digits.utils.arguments import positive
 from mmdet_digits.utils.checks import Check, Status
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import check_outputs
 from mmdet_digits.visualization.check_report import count_checks, print_report
 from mmdet_digits.visualization.progress import image_progress
 
@@ -61,6 +62,8 @@ def splits_of(args: argparse.Namespace) -> Mapping[str, Split]:
 
 def run(args: argparse.Namespace, console: Console, advance: Callable[[], None]) -> int:
     """Check, repair if asked, print; returns the exit status."""
+    if args.fix:
+        check_outputs([], overwrite=None, folders=[args.fix])
     splits = splits_of(args)
     groups = check_splits(splits, args.decode, args.workers, advance)
     print_checks(groups, args.json)
@@ -96,7 +99,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f'error: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print('Interrupted: nothing was written.', file=sys.stderr)
+        whole = args.fix and args.fix.exists()  # it was not there before, and appears at once
+        done = f'{args.fix} is complete, but was not checked' if whole else 'nothing was written'
+        print(f'Interrupted: {done}.', file=sys.stderr)
         return 130
 
 

@@ -33,7 +33,7 @@ def parse_args():
 def main():
     args = parse_args()
     if args.json:
-        check_outputs([args.json], args.overwrite)
+        check_outputs([args.json], args.overwrite, inputs=[args.pred, args.ann, args.assembly])
     metrics = evaluate_predictions(
         read_predictions(args.pred),
         read_annotations(args.ann),

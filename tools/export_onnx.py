@@ -62,7 +62,8 @@ def parse_args():
 
 def main():
     args = parse_args()
-    check_outputs([args.out], args.overwrite)
+    inputs = [args.config, args.checkpoint]
+    check_outputs([args.out], args.overwrite, inputs=inputs)
     images = find_images(args.check) if args.check else []
     if images:
         import_extra('onnxruntime', 'onnx')

@@ -16,6 +16,7 @@ from mmdet_digits.datasets.synthetic.parameters import LOOKS
 from mmdet_digits.datasets.synthetic.spec import draw_image
 from mmdet_digits.datasets.synthetic.writer import SplitSummary
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import check_outputs, check_writable
 from mmdet_digits.visualization.progress import image_progress
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -41,7 +42,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--look', choices=LOOKS, default='street', help='as hard to read as SVHN, or easy'
     )
     draw.add_argument('--workers', type=int, metavar='N', help='processes (default: one per CPU)')
-    draw.add_argument('--overwrite', action='store_true', help='replace an earlier synthetic set')
+    draw.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='replace an earlier synthetic set and contact sheet',
+    )
     draw.add_argument('--contact-sheet', type=Path, metavar='FILE', help='PNG of the first images')
     draw.add_argument('--boxes', action='store_true', help='draw boxes on the contact sheet')
     add_source_options(draw)
@@ -94,6 +99,8 @@ def run_synthetic(args: argparse.Namespace, console: Console) -> None:
     """Draw the dataset and say what was written."""
     source = read_source(args)
     spec = DatasetSpec(args.train, args.valid, args.test, args.seed, args.look, source)
+    inputs = (args.glyphs, args.fonts, args.backgrounds, args.layouts, args.box_style)
+    check_outputs(filter(None, [args.contact_sheet]), args.overwrite, inputs=inputs)
     progress = image_progress(console)
     tasks = {}
 
@@ -124,6 +131,7 @@ def run_synthetic(args: argparse.Namespace, console: Console) -> None:
 
 def run_link(args: argparse.Namespace, console: Console) -> None:
     """Link the dataset and say what stands now."""
+    check_writable(args.out.parent)
     parts = {'valid': args.valid, 'test': args.test}
     splits, notes = link_dataset(args.source, args.out, parts, args.seed)
     console.print(f'{args.out} links to {args.source}:', soft_wrap=True)

@@ -10,6 +10,7 @@ from mmdet_digits.cli import (
     build_runner,
     config_parser,
     find_checkpoint,
+    hold_work_dir,
     load_config,
     run_tool,
     stop_on_failures,
@@ -21,7 +22,7 @@ from mmdet_digits.evaluation.assembly_files import read_assembly
 from mmdet_digits.evaluation.functional.number_assembly import assemble_numbers
 from mmdet_digits.evaluation.predictions import read_predictions
 from mmdet_digits.evaluation.submission import write_submission
-from mmdet_digits.utils.files import check_outputs
+from mmdet_digits.utils.files import check_outputs, write_file
 from mmdet_digits.visualization.metrics_table import metrics_table
 
 
@@ -33,6 +34,7 @@ def parse_args():
     parser.add_argument('--show', action='store_true', help='show the predictions in a window')
     parser.add_argument('--show-dir', help='save pictures of the predictions in this folder')
     parser.add_argument('--wait-time', type=float, default=2, help='seconds per picture of --show')
+    parser.add_argument('--overwrite', action='store_true', help='replace earlier outputs')
     parser.add_argument('--tta', action='store_true', help='merge predictions at several scales')
     args = parser.parse_args()
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
@@ -44,19 +46,37 @@ def main():
     args = parse_args()
     cfg = load_config(args, splits=('test',))
     cfg.load_from = str(find_checkpoint(args.checkpoint))
+    check_places(args, cfg)
     if args.show or args.show_dir:
         cfg.default_hooks.visualization.update(
-            draw=True, show=args.show, wait_time=args.wait_time, test_out_dir=args.show_dir
+            draw=True,
+            show=args.show,
+            wait_time=args.wait_time,
+            test_out_dir=args.show_dir and str(Path(args.show_dir).absolute()),
         )
     if args.submission:
-        check_outputs([args.submission], overwrite=False)
         args.out = args.out or str(Path(cfg.work_dir, 'predictions.pkl'))
     if args.out:
         cfg.test_evaluator.append(dict(type='DumpDetResults', out_file_path=args.out))
     stop_on_failures(cfg, ('test',), args.no_preflight)
     if args.tta:
         use_tta(cfg)
+    with hold_work_dir(cfg, '.test.lock'):
+        run(args, cfg)
 
+
+def check_places(args, cfg):
+    dataset = cfg.test_dataloader.dataset
+    names = (dataset.get('ann_file'), dataset.get('data_prefix', {}).get('img'))
+    data = [Path(dataset.get('data_root') or '', name) for name in names if name]
+    files, folders = (
+        [*filter(None, paths)] for paths in ([args.out, args.submission], [args.show_dir])
+    )
+    check_outputs(files, args.overwrite, folders, [args.config, args.checkpoint, *data])
+    check_outputs([Path(cfg.work_dir, 'metrics.json')], overwrite=True)
+
+
+def run(args, cfg):
     runner = build_runner(cfg)
     throughput = ThroughputHook()
     runner.register_hook(throughput)
@@ -71,7 +91,7 @@ def main():
         )
         out = Path(cfg.work_dir, 'metrics.json')
         defined = {name: None if isnan(value) else value for name, value in metrics.items()}
-        out.write_text(json.dumps({**sources, **defined}, indent=2) + '\n')
+        write_file(out, json.dumps({**sources, **defined}, indent=2) + '\n')
         print('{checkpoint} on {ann_file}'.format(**sources))
         rich.print(metrics_table(metrics))
         print(f'written to {out}')

@@ -5,6 +5,7 @@ from urllib.error import URLError
 from mmdet_digits.cli import (
     build_runner,
     config_parser,
+    hold_work_dir,
     load_config,
     resume_from,
     run_tool,
@@ -41,7 +42,11 @@ def main():
     if args.resume:
         resume_from(cfg, None if args.resume == 'auto' else args.resume)
     stop_on_failures(cfg, ('train', 'val'), args.no_preflight)
+    with hold_work_dir(cfg):
+        train(cfg)
 
+
+def train(cfg):
     runner = build_runner(cfg)
     try:
         with surviving(runner):

@@ -56,7 +56,8 @@ def parse_args():
 
 def main():
     args = parse_args()
-    check_outputs([args.out], args.overwrite)
+    inputs = [args.pred, args.ann if args.command == 'fit' else args.style]
+    check_outputs([args.out], args.overwrite, inputs=inputs)
     (run_fit if args.command == 'fit' else run_apply)(args)
     print(f'written to {args.out}')
 

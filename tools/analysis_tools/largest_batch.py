@@ -42,7 +42,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    check_outputs(filter(None, [args.out]), args.overwrite)
+    check_outputs(filter(None, [args.out]), args.overwrite, inputs=[args.config])
     memory = parse_memory(args.memory)
     cfg = load_config(args, splits=())
     result = {

@@ -50,7 +50,8 @@ def main():
     args = parse_args()
     names = ('confusion.png', 'gallery.png', 'errors.html')
     confusion, gallery, page = (args.out / name for name in names)
-    check_outputs([confusion, gallery, page], args.overwrite)
+    inputs = (args.pred, args.ann, args.assembly)
+    check_outputs([confusion, gallery, page], args.overwrite, inputs=inputs)
     annotations = read_annotations(args.ann)
     errors = find_errors(
         read_predictions(args.pred),
@@ -62,7 +63,6 @@ def main():
     )
     tiles = make_tiles(errors, annotations, args.images, args.worst)
     rule = f'score >= {args.score_thr}, IoU >= {args.iou_thr}'
-    args.out.mkdir(parents=True, exist_ok=True)
     save_confusion_figure(confusion, errors.confusion, f'{args.pred} on {args.ann}, {rule}')
     if tiles:
         save_gallery(gallery, tiles)

@@ -75,7 +75,8 @@ def main():
     args = parse_args()
     console = Console()
     outputs = [args.out / name for name in FILES]
-    check_outputs(outputs, args.overwrite)
+    inputs = (args.pred, args.ann, args.report_pred, args.report_ann)
+    check_outputs(outputs, args.overwrite, inputs=inputs)
     if args.report_ann:
         refuse_same_split(args)
     detections, truth = load_split(args.pred, args.ann, args.gt_order)
