@@ -111,14 +111,14 @@ def build_model(cfg: Config, checkpoint: str | None = None):
 
 def scale_of(pipeline: list[dict]) -> str:
     """The largest input that a pipeline gives, W x H in pixels."""
-    width, height = next(step.scale for step in pipeline if step.type == 'Resize')
+    width, height = next(step.scale for step in pipeline if step.type == 'CanvasResize')
     return f'{width}x{height}'
 
 
 def read_unresized(work) -> list[list[dict]]:
     """Read the images of each round as the peer gets them, which resizes by itself."""
     pipeline = Config.fromfile(REPOSITORY / DATA_CONFIG).train_pipeline
-    return read_batches(work, [step for step in pipeline if step.type != 'Resize'])
+    return read_batches(work, [step for step in pipeline if step.type != 'CanvasResize'])
 
 
 def build_peer(contender, work):

@@ -23,13 +23,6 @@ PEER_BUDGET = {
     'model.test_cfg.rpn.nms_pre': 1000,
     'model.test_cfg.rpn.max_per_img': 1000,
 }
-RESOLUTIONS = {
-    r'(\d+)x(\d+)': lambda w, h: dict(type='Resize', scale=(w, h)),
-    r'(\d+)x(\d+)-max(\d+)': lambda w, h, cap: dict(
-        type='CappedResize', scale=(w, h), max_upscale=cap
-    ),
-    r'height-(\d+)': lambda height: dict(type='HeightResize', scale=(4 * height, height)),
-}
 
 
 @dataclass(frozen=True)
@@ -52,13 +45,12 @@ class Study:
 
 
 def resolution_options(cfg: Mapping, name: str) -> dict[str, Any]:
-    """Resize as ``WxH``, ``WxH-maxN`` (enlarge at most N times) or ``height-H`` says."""
-    for pattern, setting in RESOLUTIONS.items():
-        found = re.fullmatch(pattern, name)
-        if found and all(map(int, found.groups())):
-            change = setting(*map(int, found.groups()))
-            return {f'{path}.{k}': v for path in resize_paths(cfg) for k, v in change.items()}
-    raise no_variant(name, 'resolution')
+    """Fit images into the canvas that ``WxH`` names."""
+    found = re.fullmatch(r'([1-9]\d*)x([1-9]\d*)', name)
+    if not found:
+        raise no_variant(name, 'resolution')
+    scale = tuple(map(int, found.groups()))
+    return {f'{path}.scale': scale for path in resize_paths(cfg)}
 
 
 def roi_options(cfg: Mapping, name: str) -> dict[str, Any]:
@@ -94,13 +86,10 @@ def peer_options(cfg: Mapping, name: str) -> dict[str, Any]:
 
 STUDIES = {
     'resolution': Study(
-        'the size that images are resized to, and how it is chosen',
-        (
-            *('128x64', '160x80', '192x96', '256x128', '320x160'),
-            *('256x128-max2', '256x128-max4', 'height-64', 'height-96'),
-        ),
+        'the canvas that images are fitted into',
+        ('128x64', '160x80', '192x96', '256x128', '320x160'),
         resolution_options,
-        'WxH, e.g. 1333x800; WxH-maxN: enlarged at most N times; height-H: images H px high',
+        'WxH, e.g. 1333x800',
     ),
     'rois': Study(
         'RoIs sampled in training',
@@ -181,7 +170,7 @@ def as_arguments(cfg: Mapping, options: Mapping[str, Any]) -> list[str]:
 
 
 def resize_paths(cfg: Mapping) -> list[str]:
-    """The dotted path of each ``Resize`` in the data loaders.
+    """The dotted path of each ``CanvasResize`` in the data loaders.
 
     Raises:
         InputError: one of them does not resize.
@@ -190,13 +179,15 @@ def resize_paths(cfg: Mapping) -> list[str]:
     for split in SPLITS:
         loader = f'{split}_dataloader'
         paths = [
-            path for path, step in typed_dicts(cfg[loader], loader) if step['type'] == 'Resize'
+            path
+            for path, step in typed_dicts(cfg[loader], loader)
+            if step['type'] == 'CanvasResize'
         ]
         if not paths:
             raise InputError(
                 f'{loader}: nothing to vary.',
-                'a pipeline without Resize',
-                'a step dict(type="Resize", scale=(W, H), keep_ratio=True)',
+                'a pipeline without CanvasResize',
+                'a step dict(type="CanvasResize", scale=(W, H))',
                 'choose a config that has one',
             )
         found += paths

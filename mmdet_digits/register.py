@@ -22,26 +22,24 @@ with paused_collector():
     import mmdet_digits.checkpoints.local_backend
     import mmdet_digits.checkpoints.schemes
     import mmdet_digits.datasets.digits_dataset
-    import mmdet_digits.datasets.samplers.size_grouped_batch_sampler
     import mmdet_digits.datasets.synthetic_digits
+    import mmdet_digits.datasets.transforms.canvas_resize
     import mmdet_digits.datasets.transforms.color_jitter
     import mmdet_digits.datasets.transforms.load_checked_image
     import mmdet_digits.datasets.transforms.random_area_erasing
     import mmdet_digits.datasets.transforms.random_center_affine
-    import mmdet_digits.datasets.transforms.resize_policies
-    import mmdet_digits.engine.hooks.derived_randomness_hook
     import mmdet_digits.engine.hooks.durable_checkpoint_hook
     import mmdet_digits.engine.hooks.execution_hook
     import mmdet_digits.engine.hooks.mean_loss_hook
     import mmdet_digits.engine.hooks.missed_validation_hook
     import mmdet_digits.engine.hooks.nonfinite_loss_hook
-    import mmdet_digits.engine.hooks.padding_hook
     import mmdet_digits.engine.hooks.peak_memory_hook
     import mmdet_digits.engine.hooks.run_estimate_hook
     import mmdet_digits.engine.hooks.throughput_hook
     import mmdet_digits.engine.loops.resumable_train_loop
     import mmdet_digits.engine.loops.val_loss_loop
     import mmdet_digits.engine.portable_amp_optim_wrapper
+    import mmdet_digits.engine.seeded_samples
     import mmdet_digits.evaluation.metrics.digits_coco_metric
     import mmdet_digits.evaluation.metrics.digits_precision_metric
     import mmdet_digits.evaluation.metrics.number_metric

@@ -92,12 +92,15 @@ def test_pipelines_never_flip_and_no_image_is_too_small(cfg):
             assert part.filter_cfg.min_size == 0
 
 
-def test_batches_are_grouped_by_size_but_not_in_the_published_recipes(cfg):
-    published = re.match('frcnn_(v2_|aug_cosine)', Path(cfg.filename).stem)
-    sizes_known = cfg.train_dataloader.dataset.type == 'DigitsDataset'
-    batch_sampler = cfg.train_dataloader.batch_sampler or {}
-    grouped = batch_sampler.get('type') == 'SizeGroupedBatchSampler'
-    assert grouped == (sizes_known and not published)
+def test_every_image_gets_the_same_canvas(cfg):
+    scales = {
+        tuple(step.scale)
+        for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader)
+        for part in parts(loader.dataset)
+        for step in part.pipeline
+        if step.type == 'CanvasResize'
+    }
+    assert len(scales) == 1
 
 
 def test_evaluators_build_and_name_their_metrics(cfg):

@@ -17,7 +17,7 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('pred', help='pred.json, or the .pkl of tools/test.py --out')
     images = parser.add_mutually_exclusive_group(required=True)
-    images.add_argument('--images', help='folder of all images, or images.csv of predict.py')
+    images.add_argument('--images', help='folder of all images, or numbers.csv of predict.py')
     images.add_argument('--ann', help='COCO file that lists all images')
     parser.add_argument('-o', '--out', type=Path, metavar='CSV', help='write pred.csv here')
     parser.add_argument('--submission', type=Path, metavar='ZIP', help='write both files in a zip')

@@ -1,7 +1,9 @@
 """Check a data set: its annotation files, its images, and its splits against each other.
 
 The exit status is 1 if a check fails. With --fix a repaired copy is written, never in place, and
-the exit status is that of the copy.
+the exit status is that of the copy. What is proved is corrected: boxes of images that were enlarged
+or reduced, boxes as fractions or corners, sizes, ids. What cannot be corrected is left out if it is
+little (1 % of the images or boxes, or all with --skip-bad); else nothing is written.
 """
 
 import argparse
@@ -14,10 +16,17 @@ from pathlib import Path
 from rich.console import Console
 
 from mmdet_digits.datasets.checks import Split, check_splits, find_splits, repair_dataset
-from mmdet_digits.utils.arguments import positive
+from mmdet_digits.datasets.checks.repair import check_new
+from mmdet_digits.datasets.checks.splits import (
+    checks_of,
+    inspect_split,
+    known_images,
+    split_name,
+)
+from mmdet_digits.utils.arguments import name_list, positive
 from mmdet_digits.utils.checks import Check, Status
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import check_outputs
+from mmdet_digits.utils.files import check_writable
 from mmdet_digits.visualization.check_report import count_checks, print_report
 from mmdet_digits.visualization.progress import image_progress
 
@@ -43,6 +52,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='decode every image (default), or read their headers only',
     )
     parser.add_argument('--fix', type=Path, metavar='OUT', help='write a repaired copy to OUT')
+    parser.add_argument(
+        '--skip-bad',
+        action='store_true',
+        help='with --fix: leave out what cannot be repaired, however much it is',
+    )
+    parser.add_argument(
+        '--ignore-classes',
+        type=name_list,
+        default=[],
+        metavar='A,B',
+        help='leave out categories of these names, with their boxes',
+    )
     parser.add_argument('--json', action='store_true', help='print JSON for machines')
     parser.add_argument(
         '--workers', type=positive, metavar='N', help='threads (default: one per CPU)'
@@ -56,21 +77,36 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def splits_of(args: argparse.Namespace) -> Mapping[str, Split]:
     """The splits that the command line names."""
     if args.ann_file:
-        return {args.ann_file.name.partition('.')[0]: Split(args.ann_file, args.images)}
-    return find_splits(args.data_root)
+        ignored = tuple(args.ignore_classes)
+        split = Split(args.ann_file, args.images, ignore_classes=ignored, images_only=True)
+        return {split_name(args.ann_file): split}
+    return find_splits(args.data_root, args.ignore_classes)
 
 
 def run(args: argparse.Namespace, console: Console, advance: Callable[[], None]) -> int:
     """Check, repair if asked, print; returns the exit status."""
-    if args.fix:
-        check_outputs([], overwrite=None, folders=[args.fix])
     splits = splits_of(args)
-    groups = check_splits(splits, args.decode, args.workers, advance)
+    if args.fix:
+        check_new(args.fix)
+        check_writable(args.fix.parent)
+    found = {
+        name: inspect_split(split, args.decode, args.workers, advance)
+        for name, split in splits.items()
+    }
+    groups = checks_of(found)
     print_checks(groups, args.json)
     if args.fix:
-        changes = repair_dataset(splits, args.fix, args.workers, advance)
-        found = {name: Split(args.fix / f'{name}.json', args.fix / name) for name in splits}
-        groups = check_splits(found)
+        known = known_images(found.values()) if args.decode else {}
+        del found
+        changes = repair_dataset(splits, args.fix, args.workers, advance, args.skip_bad, known)
+        groups = check_splits(
+            {
+                name: Split(
+                    args.fix / f'{name}.json', args.fix / name, images_only=split.images_only
+                )
+                for name, split in splits.items()
+            }
+        )
         summary = count_checks(check for checks in groups.values() for check in checks)
         listed = args.fix / 'changes.json'
         text = f'{args.fix}: repaired copy, {len(changes):,} changes in {listed}; now {summary}.'
@@ -90,6 +126,7 @@ def print_checks(groups: Mapping[str, list[Check]], as_json: bool) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run; returns the exit status."""
     args = parse_args(argv)
+    there = args.fix and args.fix.exists()
     progress = image_progress(Console(stderr=True))
     task = progress.add_task('images', total=None)
     try:
@@ -99,9 +136,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f'error: {error}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        whole = args.fix and args.fix.exists()  # it was not there before, and appears at once
-        done = f'{args.fix} is complete, but was not checked' if whole else 'nothing was written'
-        print(f'Interrupted: {done}.', file=sys.stderr)
+        written = args.fix and not there and args.fix.exists()
+        what = f'{args.fix} is complete, and was not checked' if written else 'nothing was written'
+        print(f'Interrupted: {what}.', file=sys.stderr)
         return 130
 
 

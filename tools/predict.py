@@ -1,10 +1,22 @@
 """Read the numbers in images: python tools/predict.py CONFIG CHECKPOINT IMAGES... --out DIR.
 
-Writes DIR/pred.json, DIR/pred.csv and DIR/images.csv (which image has which id: the number that its
-file name is, or else a running number). Exit status 3: some files could not be read.
+Each image should be one close crop of one number. In a photo of a whole street the digits become
+too small to be read, and numbers side by side become one.
+
+Writes into DIR:
+  pred.json    every detection, as HW2 asks: bbox [x, y, w, h] in pixels of the image as it is
+               shown, so turned as its EXIF tag says. pred.assembly.json beside it says how
+               they become numbers, for evaluate.py and others
+  pred.csv     image_id,pred_label: -1 without a number, also where the image cannot be read
+  numbers.csv  the same with file name, confidence, and scores and boxes [x1, y1, x2, y2] of digits
+  pictures/    with --draw: the images with their boxes, under the names that they have
+
+An image's id is the number that its file name is; unless all are such numbers and differ, ids are
+1, 2, ... in the order of the names. Exit status 3: some files could not be read or drawn.
 """
 
 import argparse
+import io
 import sys
 import time
 from pathlib import Path
@@ -15,9 +27,19 @@ import mmdet_digits.register  # noqa: F401  (operators before mmdet)
 from mmengine.device import get_device
 from rich.console import Console
 
-from mmdet_digits.apis.image_list import find_images, images_csv, number_images
+from mmdet_digits.apis.image_list import (
+    check_apart,
+    find_images,
+    number_images,
+    picture_names,
+)
 from mmdet_digits.apis.onnx_detector import OnnxDetector
-from mmdet_digits.apis.predictor import collect_predictions, load_detector, predict_images
+from mmdet_digits.apis.predictor import (
+    collect_predictions,
+    failure_line,
+    load_detector,
+    predict_images,
+)
 from mmdet_digits.cli import (
     add_config_options,
     add_trust_option,
@@ -25,13 +47,24 @@ from mmdet_digits.cli import (
     load_config,
     run_tool,
 )
-from mmdet_digits.evaluation.assembly_files import read_assembly
+from mmdet_digits.evaluation.assembly_files import (
+    assembly_file,
+    assembly_of,
+    describe_assembly,
+    read_assembly,
+    write_assembly_beside,
+)
 from mmdet_digits.evaluation.functional.number_assembly import NO_NUMBER, assemble_numbers
-from mmdet_digits.evaluation.submission import numbers_csv, predictions_json
+from mmdet_digits.evaluation.submission import (
+    numbers_csv,
+    numbers_table,
+    predictions_json,
+)
 from mmdet_digits.utils.arguments import fraction, positive
 from mmdet_digits.utils.checks import first_ten
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.errors import InputError, RunError
 from mmdet_digits.utils.files import check_outputs, write_file
+from mmdet_digits.utils.image_reading import MAX_PIXELS
 from mmdet_digits.visualization.digit_pictures import (
     draw_marks,
     load_rgb,
@@ -40,7 +73,8 @@ from mmdet_digits.visualization.digit_pictures import (
 )
 from mmdet_digits.visualization.progress import image_progress
 
-UNREADABLE_FILES = 3
+FAILED_FILES = 3
+MOST_REDUCED = 8
 
 
 def parse_args():
@@ -57,11 +91,18 @@ def parse_args():
     )
     parser.add_argument(
         '--assembly',
-        default='default',
         metavar='PRESET|FILE.json',
-        help='how boxes become numbers: default, system_a, system_b, or a file',
+        help='how boxes become numbers: default, system_a, system_b, or a file (if not given: as '
+        'the config says)',
     )
     parser.add_argument('--batch-size', type=positive, default=16, help='default: 16')
+    parser.add_argument(
+        '--max-pixels',
+        type=positive,
+        default=MAX_PIXELS,
+        metavar='N',
+        help='images of more pixels are not read (default: 100,000,000)',
+    )
     parser.add_argument('--device', default=get_device(), help='default: %(default)s')
     parser.add_argument('--overwrite', action='store_true', help='replace earlier outputs')
     add_config_options(parser)
@@ -73,88 +114,121 @@ def parse_args():
 
 def main():
     args = parse_args()
-    console = Console()
-    assembly = choose_assembly(args)
     paths = find_images(args.images)
     ids = number_images(paths)
-    outputs = {name: args.out / name for name in ('pred.json', 'pred.csv', 'images.csv')}
-    check_outputs(outputs.values(), args.overwrite, folders=[args.out / 'pictures'] * args.draw)
+    outputs = {name: args.out / name for name in ('pred.json', 'pred.csv', 'numbers.csv')}
+    files = [*outputs.values(), assembly_file(outputs['pred.json'])]
+    pictures = args.out / 'pictures'
+    check_outputs(files, args.overwrite, folders=[pictures] * args.draw)
+    check_apart(paths, files, pictures)
     cfg = load_config(args, splits=())
-    checkpoint = find_checkpoint(args.checkpoint)
-    if checkpoint.suffix == '.onnx':
-        model = OnnxDetector(checkpoint)
-    else:
-        model = load_detector(cfg, checkpoint, args.device)
-
-    results, seconds = predict(model, cfg, paths, args.batch_size, console)
-    unread = {result.index: result.error for result in results if result.error}
-    results = [result for result in results if not result.error]
-    if not results:
-        raise InputError(
-            'Not one image could be read.',
-            first_ten([reason.splitlines()[0].rstrip('.') for reason in unread.values()]),
-            'at least one complete PNG or JPEG',
-            'copy the files again',
-        )
-    read_paths = [paths[result.index] for result in results]
-    read_ids = [ids[result.index] for result in results]
+    assembly, said = choose_assembly(args, cfg)
+    console = Console()
+    results, seconds = predict(load_model(args, cfg), cfg, paths, args, console)
+    failures = {result.index: result.error for result in results if result.error}
+    read = len(paths) - len(failures)
     predictions = collect_predictions(results, ids, args.score_thr, str(outputs['pred.json']))
-    detections = predictions.to_detections(read_ids, 'the images')
+    detections = predictions.to_detections(ids, 'the images')
     numbers = assemble_numbers(detections, assembly)
+    names = [str(path).encode('utf-8', 'backslashreplace').decode() for path in paths]
     write_file(outputs['pred.json'], predictions_json(predictions))
-    write_file(outputs['pred.csv'], numbers_csv(read_ids, numbers.strings))
-    write_file(outputs['images.csv'], images_csv(read_ids, read_paths))
+    write_assembly_beside(outputs['pred.json'], assembly)
+    write_file(outputs['pred.csv'], numbers_csv(ids, numbers.strings))
+    write_file(outputs['numbers.csv'], numbers_table(ids, names, detections, numbers))
     if args.draw:
-        draw(args.out / 'pictures', read_paths, read_ids, detections, numbers, console)
+        failures |= draw(pictures, paths, set(failures), detections, numbers, args, console)
 
     found = int((numbers.strings != NO_NUMBER).sum())
     print(
-        f'{len(results):,} images in {seconds:.1f} s ({len(results) / seconds:.1f} images/s): '
-        f'{len(predictions):,} detections, {found:,} numbers\nwritten to {args.out}'
+        f'{read:,} images in {seconds:.1f} s ({read / seconds:.1f} images/s): '
+        f'{len(predictions):,} detections, {found:,} numbers\n'
+        f'assembly: {said}\nwritten to {args.out}'
     )
-    if unread:
-        lines = [f'  {reason.splitlines()[0]}' for reason in unread.values()]
-        print(f'{len(unread):,} files could not be read:', *lines, sep='\n', file=sys.stderr)
-        sys.exit(UNREADABLE_FILES)
+    report_problems(results, paths, failures)
 
 
-def choose_assembly(args):
-    assembly = read_assembly(args.assembly)
+def report_problems(results, paths, failures):
+    large = [paths[result.index] for result in results if result.scale < 1 / MOST_REDUCED]
+    if large:
+        print(
+            f'{len(large):,} of {len(paths):,} images are over {MOST_REDUCED} times larger than '
+            f'what the model sees (e.g. {large[0]}): small digits are lost. Crop each number.',
+            file=sys.stderr,
+        )
+    if failures:
+        print(f'{len(failures):,} files could not be read or drawn:', file=sys.stderr)
+        print(*(f'  {failures[index]}' for index in sorted(failures)), sep='\n', file=sys.stderr)
+        sys.exit(FAILED_FILES)
+
+
+def choose_assembly(args, cfg):
+    """The number assembly, and a line that says which."""
+    assembly = read_assembly(args.assembly) if args.assembly else assembly_of(cfg)
+    whose = f'--assembly {args.assembly}' if args.assembly else args.config
     if assembly.score_thr < args.score_thr:
         raise InputError(
             f'--score-thr {args.score_thr} would keep detections from the number assembly.\n'
-            f'  found:    --assembly {args.assembly} reads scores from {assembly.score_thr}\n'
+            f'  found:    {whose} reads scores from {assembly.score_thr}\n'
             '  expected: a --score-thr that is not higher\n'
             f'  fix: --score-thr {assembly.score_thr}'
         )
-    return assembly
+    return assembly, f'{describe_assembly(assembly)} ({whose})'
 
 
-def predict(model, cfg, paths, batch_size, console):
+def load_model(args, cfg):
+    checkpoint = find_checkpoint(args.checkpoint)
+    if checkpoint.suffix == '.onnx':
+        return OnnxDetector(checkpoint)
+    return load_detector(cfg, checkpoint, args.device)
+
+
+def predict(model, cfg, paths, args, console):
     start, results = time.perf_counter(), []
     with image_progress(console) as progress:
         task = progress.add_task('predict', total=len(paths))
-        for batch in predict_images(model, cfg, paths, batch_size):
+        for batch in predict_images(model, cfg, paths, args.batch_size, args.max_pixels):
             results += batch
             progress.advance(task, len(batch))
+    if all(result.error for result in results):
+        raise InputError(
+            'Not one image could be read.',
+            first_ten([result.error for result in results]),
+            'at least one complete PNG or JPEG',
+            'copy the files again',
+        )
     results.sort(key=lambda result: result.index)
     return results, time.perf_counter() - start
 
 
-def draw(folder, paths, ids, detections, numbers, console):
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob('*.png'):  # only --overwrite gets here with any
-        old.unlink()
+def draw(folder, paths, unread, detections, numbers, args, console):
+    """Draw every image that was read; return what went wrong, by the index of the image."""
+    names, failures = picture_names(paths), {}
+    earlier = {path for path in folder.rglob('*') if path.is_file()}
     with image_progress(console) as progress:
         for image, path in enumerate(progress.track(paths, description='draw')):
-            picture = draw_marks(load_rgb(path), read_marks(detections, numbers, image))
-            number = numbers.strings[image]
-            text = (
-                f'{number}   confidence {numbers.confidences[image]:.2f}'
-                if number != NO_NUMBER
-                else 'no number'
-            )
-            with_caption(picture, text).save(folder / f'{ids[image]}.png')
+            if image in unread:
+                continue
+            try:
+                picture = draw_marks(
+                    load_rgb(path, args.max_pixels), read_marks(detections, numbers, image)
+                )
+                png = io.BytesIO()
+                with_caption(picture, caption(numbers, image)).save(png, 'PNG')
+                write_file(folder / names[image], png.getvalue())
+                earlier.discard(folder / names[image])
+            except RunError:  # a full disk, for this picture and the next
+                raise
+            except Exception as error:  # whatever is wrong with one image, the others are drawn
+                failures[image] = failure_line(path, error, 'cannot be drawn')
+    if earlier:
+        print(f'left in {folder} from before: {len(earlier):,} other files')
+    return failures
+
+
+def caption(numbers, image):
+    if numbers.strings[image] == NO_NUMBER:
+        return 'no number'
+    return f'{numbers.strings[image]}   confidence {numbers.confidences[image]:.2f}'
 
 
 if __name__ == '__main__':

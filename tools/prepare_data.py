@@ -15,6 +15,7 @@ from mmdet_digits.datasets.synthetic.ingredients import INGREDIENTS, all_but
 from mmdet_digits.datasets.synthetic.parameters import LOOKS
 from mmdet_digits.datasets.synthetic.spec import draw_image
 from mmdet_digits.datasets.synthetic.writer import SplitSummary
+from mmdet_digits.utils.arguments import name_list
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import check_outputs, check_writable
 from mmdet_digits.visualization.progress import image_progress
@@ -42,11 +43,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--look', choices=LOOKS, default='street', help='as hard to read as SVHN, or easy'
     )
     draw.add_argument('--workers', type=int, metavar='N', help='processes (default: one per CPU)')
-    draw.add_argument(
-        '--overwrite',
-        action='store_true',
-        help='replace an earlier synthetic set and contact sheet',
-    )
+    draw.add_argument('--overwrite', action='store_true', help='replace what an earlier run drew')
     draw.add_argument('--contact-sheet', type=Path, metavar='FILE', help='PNG of the first images')
     draw.add_argument('--boxes', action='store_true', help='draw boxes on the contact sheet')
     add_source_options(draw)
@@ -57,6 +54,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         text = f'take so many images of train, or this fraction (0.1), as {split}, at random'
         link.add_argument(f'--{split}', metavar='N|FRACTION', help=text)
     link.add_argument('--seed', type=int, default=0, metavar='N', help='same seed, same split')
+    link.add_argument(
+        '--ignore-classes',
+        type=name_list,
+        default=[],
+        metavar='A,B',
+        help='leave out categories of these names, with their boxes',
+    )
     for command in (draw, link):
         command.add_argument('--debug', action='store_true', help='show tracebacks')
     return parser.parse_args(argv)
@@ -133,7 +137,7 @@ def run_link(args: argparse.Namespace, console: Console) -> None:
     """Link the dataset and say what stands now."""
     check_writable(args.out.parent)
     parts = {'valid': args.valid, 'test': args.test}
-    splits, notes = link_dataset(args.source, args.out, parts, args.seed)
+    splits, notes = link_dataset(args.source, args.out, parts, args.seed, args.ignore_classes)
     console.print(f'{args.out} links to {args.source}:', soft_wrap=True)
     console.print(link_table(splits))
     for note in notes:

@@ -69,9 +69,7 @@ def check_places(args, cfg):
     dataset = cfg.test_dataloader.dataset
     names = (dataset.get('ann_file'), dataset.get('data_prefix', {}).get('img'))
     data = [Path(dataset.get('data_root') or '', name) for name in names if name]
-    files, folders = (
-        [*filter(None, paths)] for paths in ([args.out, args.submission], [args.show_dir])
-    )
+    files, folders = filter(None, [args.out, args.submission]), filter(None, [args.show_dir])
     check_outputs(files, args.overwrite, folders, [args.config, args.checkpoint, *data])
     check_outputs([Path(cfg.work_dir, 'metrics.json')], overwrite=True)
 

@@ -13,8 +13,6 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='ExecutionHook', channels_last=True, compile=False, tf32=None),
     dict(type='RunEstimateHook'),
-    dict(type='PaddingHook'),
-    dict(type='DerivedRandomnessHook'),  # a resumed run equals an uninterrupted one
     dict(type='MissedValidationHook'),
     dict(type='NonFiniteLossHook'),
     dict(type='PeakMemoryHook'),

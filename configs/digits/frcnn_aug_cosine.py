@@ -15,7 +15,7 @@ load_from = 'torchvision-detection://fasterrcnn_resnet50_fpn_v2'
 anchors = dict(base_sizes=[8] * 5, scales=[1, 2, 4], ratios=[0.5, 1.0, 2.0])
 model = dict(backbone=dict(init_cfg=None), rpn_head=dict(anchor_generator=anchors))
 
-train_dataloader = dict(batch_size=8, num_workers=4, batch_sampler=None)  # batches at random
+train_dataloader = dict(batch_size=8, num_workers=4)
 optim_wrapper = dict(type='PortableAmpOptimWrapper', loss_scale='dynamic', dtype='auto')
 param_scheduler = [dict(type='CosineAnnealingLR', T_max=10, by_epoch=True)]
 

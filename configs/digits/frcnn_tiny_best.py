@@ -24,7 +24,6 @@ drawn = dict(
     pipeline=train_pipeline[1:],  # the first step loads files
 )
 train_dataloader = dict(
-    batch_sampler=None,  # sizes are not known before an image is drawn
     dataset=dict(_delete_=True, type='ConcatDataset', datasets=[real, drawn]),
 )
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

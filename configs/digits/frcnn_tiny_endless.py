@@ -4,7 +4,6 @@
 _base_ = './frcnn_tiny.py'
 
 train_dataloader = dict(
-    batch_sampler=None,  # sizes are not known before an image is drawn
     dataset=dict(
         _delete_=True,
         type='SyntheticDigits',

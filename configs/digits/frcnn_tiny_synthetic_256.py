@@ -14,7 +14,6 @@ test_pipeline = _base_.test_pipeline
 test_pipeline[1].update(scale=scale)
 
 train_dataloader = dict(
-    batch_sampler=None,  # sizes are not known before an image is drawn
     dataset=dict(
         _delete_=True,
         type='SyntheticDigits',

@@ -3,9 +3,11 @@
 import csv
 import glob
 import io
+import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from mmdet_digits.utils.errors import InputError
@@ -19,18 +21,21 @@ def find_images(arguments: Sequence[str | Path]) -> list[Path]:
     """Find the images that a command line names.
 
     Args:
-        arguments: files, taken whatever their ending; folders, for the images directly in them;
-            and glob patterns, where ``**`` stands for folders of any depth.
+        arguments: files, taken whatever their ending; folders, for the images in them and in their
+            subfolders, hidden ones left out; and glob patterns, where ``**`` stands for folders of
+            any depth.
 
     Returns:
-        Each file once, in natural order (``2.png`` before ``10.png``).
+        Each path once, in natural order (``2.png`` before ``10.png``). Two links to one file are
+        two images. Whether a path can be read is not looked at.
 
     Raises:
         InputError: an argument names no image.
     """
     found = {}
     for argument in map(str, arguments):
-        paths = [Path(argument)] if Path(argument).exists() else _matches(argument)
+        there = os.path.lexists(argument)
+        paths = [Path(argument)] if there else _matches(argument)
         files = [file for path in paths for file in _files(path)]
         if not files:
             raise InputError(
@@ -39,7 +44,8 @@ def find_images(arguments: Sequence[str | Path]) -> list[Path]:
                 f'  expected: a file, a folder with {", ".join(SUFFIXES)} files, or a pattern such '
                 "as 'photos/**/*.jpg'\n  fix: correct the path"
             )
-        found.update((file.resolve(), file) for file in files if file.resolve() not in found)
+        for file in files:
+            found.setdefault(file.absolute(), file)
     return sorted(found.values(), key=_natural)
 
 
@@ -61,20 +67,54 @@ def number_images(paths: Sequence[Path]) -> list[int]:
     return list(range(1, len(paths) + 1))
 
 
-def images_csv(ids: Sequence[int], paths: Sequence[Path]) -> str:
-    """Write which image is which: ``image_id,file_name`` rows, by id."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(MAP_HEADER)
-    writer.writerows(sorted(zip(ids, map(str, paths), strict=True)))
-    return text.getvalue()
+def picture_names(paths: Sequence[Path]) -> list[Path]:
+    """Name a picture of each image as the image is, by its path below the folder of all images.
+
+    Returns:
+        ``a/5.png`` for ``photos/a/5.jpg``. If two images differ in their endings only, all keep
+        theirs: ``a/5.jpg.png``.
+    """
+    places = [path.absolute() for path in paths]
+    folder = os.path.commonpath([place.parent for place in places])
+    names = [place.relative_to(folder) for place in places]
+    short = [name.with_suffix('.png') for name in names]
+    if len(set(short)) == len(short):
+        return short
+    return [name.with_name(f'{name.name}.png') for name in names]
+
+
+def check_apart(paths: Iterable[Path], files: Iterable[Path], folder: Path) -> None:
+    """Stop before an image is replaced by an output.
+
+    Args:
+        paths: the images.
+        files: the outputs.
+        folder: where further outputs go.
+
+    Raises:
+        InputError: an image, or the file that it is a link to, is one of the outputs or lies in the
+            folder.
+    """
+    outputs, folder = {_real(file) for file in files}, _real(folder)
+    parent = cache(_real)
+    for path in paths:
+        own = parent(path.parent) / path.name
+        for place in (own, _real(path)) if path.is_symlink() else (own,):
+            if place in outputs or folder in place.parents:
+                raise InputError(
+                    f'{path}: this image lies where an output goes; nothing was written.',
+                    str(place),
+                    'images outside the folder of the outputs',
+                    'name another folder by --out, or leave out earlier pictures',
+                )
 
 
 def read_ids(source: Path | str) -> list[int]:
     """Read the ids of a set of images.
 
     Args:
-        source: a folder of images, or the ``images.csv`` that ``tools/predict.py`` wrote.
+        source: a folder of images, or the ``numbers.csv`` that ``tools/predict.py`` wrote, or the
+            ``images.csv`` that it wrote before.
 
     Raises:
         InputError: it is neither, or the images of the folder are not named by numbers, so that
@@ -90,11 +130,11 @@ def read_ids(source: Path | str) -> list[int]:
                 f'{source}: the file names do not say the image ids.\n'
                 f'  found:    {", ".join(path.name for path in paths[:3])}\n'
                 '  expected: names such as 17.png, each number once\n'
-                '  fix: give the images.csv that predict.py wrote beside pred.json'
+                '  fix: give the numbers.csv that predict.py wrote beside pred.json'
             )
         return ids
     expected = f'a folder of images, or a file that begins with {",".join(MAP_HEADER)}'
-    text = read_file(source, expected).decode(errors='replace')
+    text = read_file(source, expected).decode('utf-8-sig', errors='replace')
     rows = list(csv.reader(io.StringIO(text)))
     problem = _problem(rows)
     if problem:
@@ -102,17 +142,17 @@ def read_ids(source: Path | str) -> list[int]:
             f'{source}: not a list of images.',
             problem,
             expected,
-            'give the images.csv of predict.py',
+            'give the numbers.csv of predict.py',
         )
     return [int(row[0]) for row in rows[1:]]
 
 
 def _problem(rows: list[list[str]]) -> str | None:
-    """Say what is wrong with the rows of an ``images.csv``, or None."""
-    if not rows or tuple(rows[0]) != MAP_HEADER:
+    """Say what is wrong with the rows of a list of images, or None."""
+    if not rows or tuple(rows[0][: len(MAP_HEADER)]) != MAP_HEADER:
         return f'it begins with {",".join(rows[0])!r}' if rows else 'nothing in it'
     for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(MAP_HEADER) or not re.fullmatch('[0-9]{1,18}', row[0]):
+        if len(row) != len(rows[0]) or not re.fullmatch('[0-9]{1,18}', row[0]):
             return f'line {number}: {",".join(row)!r}'
     ids = Counter(int(row[0]) for row in rows[1:])
     twice = [image_id for image_id, times in ids.items() if times > 1]
@@ -125,13 +165,35 @@ def _matches(pattern: str) -> list[Path]:
     return [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207
 
 
-def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        return [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES]
-    return [path]
+def _files(path: Path) -> Iterable[Path]:
+    return _walk(path) if os.path.isdir(path) else [path]  # noqa: PTH112  (it never raises)
+
+
+def _walk(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """The images below a folder; a folder that may not be read stands for itself."""
+    real = _real(folder)
+    if real in above:  # a link back to a folder that holds it
+        return
+    try:
+        entries = list(folder.iterdir())
+    except OSError:
+        yield folder
+        return
+    for path in entries:
+        if path.name.startswith('.'):
+            continue
+        if os.path.isdir(path):  # noqa: PTH112
+            yield from _walk(path, above | {real})
+        elif path.suffix.lower() in SUFFIXES:
+            yield path
+
+
+def _real(path: Path) -> Path:
+    """Where a path leads in the end; unlike ``Path.resolve``, also for a link to itself."""
+    return Path(os.path.realpath(path))
 
 
 def _natural(path: Path) -> list:
     """Order digits in a name by their value; the parent folders come first."""
     parts = re.split('([0-9]+)', str(path))
-    return [int(part) if part.isdecimal() else part for part in parts]
+    return [int(part) if n % 2 else part for n, part in enumerate(parts)]

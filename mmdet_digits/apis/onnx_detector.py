@@ -1,6 +1,5 @@
 """A detector that ONNX Runtime runs."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,21 +40,34 @@ class OnnxDetector:
         if names != INPUTS:
             raise _not_a_detector(path, f'a graph with the inputs {", ".join(names)}')
 
-    def detect(self, images: Sequence[np.ndarray]) -> list[InstanceData]:
+    def detect(self, data: dict) -> list[InstanceData]:
         """Detect the digits of a batch.
 
         Args:
-            images: each (3, H, W) uint8, BGR, sizes may differ.
+            data: a batch of the test pipeline, as ``pseudo_collate`` makes it: ``inputs``, each
+                (3, H, W) uint8, BGR, and ``data_samples``, whose ``img_shape`` is the size of the
+                image on its canvas of H x W.
 
         Returns:
-            For each image ``bboxes`` (D, 4), xyxy in its pixels, ``scores`` and ``labels`` (D,),
-            by falling score.
+            For each image ``bboxes`` (D, 4), xyxy in pixels of the canvas, ``scores`` and
+            ``labels`` (D,), by falling score.
+
+        Raises:
+            InputError: the canvases differ in size.
         """
-        sizes = np.array([image.shape[1:] for image in images], dtype=np.int64)
-        batch = np.zeros((len(images), 3, *sizes.max(axis=0)), dtype=np.uint8)
-        for image, place, (height, width) in zip(images, batch, sizes, strict=True):
-            place[:, :height, :width] = image
-        arrays = self.session.run(OUTPUTS, dict(zip(INPUTS, (batch, sizes), strict=True)))
+        images = [image.numpy() for image in data['inputs']]
+        shapes = {image.shape for image in images}
+        if len(shapes) > 1:
+            raise InputError(
+                'The images of a batch differ in size.',
+                ', '.join(f'{width} x {height}' for _, height, width in sorted(shapes)),
+                'one size, since padding would change what is read',
+                "use dict(type='CanvasResize', scale=(width, height)) in the test pipeline, or "
+                'batches of one image',
+            )
+        sizes = np.array([s.img_shape[:2] for s in data['data_samples']], dtype=np.int64)
+        inputs = dict(zip(INPUTS, (np.stack(images), sizes), strict=True))
+        arrays = self.session.run(OUTPUTS, inputs)
         bboxes, labels, scores, image_index = map(torch.from_numpy, arrays)
         of_image = [image_index == index for index in range(len(images))]
         return [
@@ -64,12 +76,8 @@ class OnnxDetector:
         ]
 
     def test_step(self, data: dict) -> list[DetDataSample]:
-        """Detect as a model of mmdet does, boxes in pixels of the original images.
-
-        Args:
-            data: a batch of the test pipeline, as ``pseudo_collate`` makes it.
-        """
-        found = self.detect([image.numpy() for image in data['inputs']])
+        """Detect as a model of mmdet does, boxes in pixels of the original images."""
+        found = self.detect(data)
         for sample, instances in zip(data['data_samples'], found, strict=True):
             instances.bboxes /= instances.bboxes.new_tensor(sample.scale_factor).repeat(2)
             sample.pred_instances = instances

@@ -79,7 +79,7 @@ def measure_parity(model: nn.Module, detector: OnnxDetector, batches: Iterable[d
     for batch in batches:
         data = model.data_preprocessor(batch, False)
         samples = model.predict(data['inputs'], data['data_samples'], rescale=False)
-        found = detector.detect([image.numpy() for image in batch['inputs']])
+        found = detector.detect(batch)
         for sample, instances in zip(samples, found, strict=True):
             parity.add(sample.pred_instances, instances)
     return parity

@@ -1,11 +1,11 @@
 """A trained detector on plain image files."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from mmcv.transforms import Compose
@@ -23,6 +23,9 @@ from mmdet_digits.checkpoints.matching import check_checkpoint, weights_of
 from mmdet_digits.engine.hooks.execution_hook import prepare_as_configured
 from mmdet_digits.evaluation.predictions import Predictions
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.image_reading import MAX_PIXELS
+
+LOADERS = ('LoadImageFromFile', 'LoadCheckedImage')
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,15 @@ class ImageResult:
         bboxes: Boxes (K, 4), xyxy in pixels of the file.
         scores: Scores (K,).
         labels: Digits (K,).
-        error: Why the file could not be read; there are no boxes then.
+        scale: Pixels of the model's input per pixel of the file.
+        error: Why the file could not be read, in one line; there are no boxes then.
     """
 
     index: int
     bboxes: np.ndarray
     scores: np.ndarray
     labels: np.ndarray
+    scale: float = 1.0
     error: str | None = None
 
 
@@ -49,13 +54,22 @@ class ImageFiles(Dataset):
 
     Args:
         paths: the files.
-        pipeline: the test pipeline; what loads annotations is left out of it.
+        pipeline: the test pipeline; what loads annotations is left out of it, and
+            ``LoadCheckedImage`` loads the images.
+        max_pixels: how many pixels an image may have.
     """
 
-    def __init__(self, paths: Sequence[Path], pipeline: Sequence[dict]) -> None:
+    def __init__(
+        self, paths: Sequence[Path], pipeline: Sequence[dict], max_pixels: int = MAX_PIXELS
+    ) -> None:
         self.paths = paths
+        loading = dict(type='LoadCheckedImage', max_pixels=max_pixels)
         self.pipeline = Compose(
-            [step for step in pipeline if not str(step['type']).endswith('LoadAnnotations')]
+            [
+                dict(step, **loading) if str(step['type']).endswith(LOADERS) else step
+                for step in pipeline
+                if not str(step['type']).endswith('LoadAnnotations')
+            ]
         )
 
     def __len__(self) -> int:
@@ -65,10 +79,22 @@ class ImageFiles(Dataset):
         """Return the index and the packed image, or the reason why there is none."""
         path = self.paths[index]
         try:
+            str(path).encode()  # a list of images is written as UTF-8
             packed = self.pipeline(dict(img_path=str(path), img_id=index))
-        except (InputError, OSError, AssertionError, cv2.error) as error:
-            return index, str(error) or f'{path}: cannot be read'
-        return index, packed if packed is not None else f'{path}: cannot be read'
+        except Exception as error:  # whatever is wrong with one file, the others are read
+            return index, failure_line(path, error)
+        return index, packed if packed is not None else failure_line(path, OSError('not read'))
+
+
+def failure_line(path: Path, error: Exception, what: str = 'cannot be used') -> str:
+    """Say in one line, which every terminal can show, what is wrong with a file."""
+    if isinstance(error, InputError):
+        text = f'{error.what.rstrip(".")}: {error.found}'
+    elif isinstance(error, UnicodeEncodeError):
+        text = f'{path}: its name is not UTF-8; rename it'
+    else:
+        text = f'{path}: {what}: {str(error).strip() or type(error).__name__}'
+    return ''.join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def load_detector(cfg: Config, checkpoint: Path | str, device: str) -> nn.Module:
@@ -102,33 +128,44 @@ def load_detector(cfg: Config, checkpoint: Path | str, device: str) -> nn.Module
 
 @torch.no_grad()
 def predict_images(
-    model: nn.Module, cfg: Config, paths: Sequence[Path], batch_size: int
+    model: nn.Module,
+    cfg: Config,
+    paths: Sequence[Path],
+    batch_size: int,
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[list[ImageResult]]:
     """Detect the digits of images, batch by batch.
+
+    Images of one size only go through the model together: none is padded to the size of another, so
+    what is found in it does not depend on which others are in its batch.
 
     Args:
         model: the detector, in test mode, or an :class:`OnnxDetector`.
         cfg: its config, for the test pipeline and the number of workers.
         paths: the images.
-        batch_size: images per forward pass.
+        batch_size: the most images per forward pass.
+        max_pixels: how many pixels an image may have.
 
     Yields:
         The results of a batch; a file that cannot be read has its reason instead of boxes.
     """
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     loader = DataLoader(
-        ImageFiles(paths, get_test_pipeline_cfg(cfg)),
+        ImageFiles(paths, get_test_pipeline_cfg(cfg), max_pixels),
         batch_size,
         collate_fn=list,
         num_workers=min(cfg.test_dataloader.num_workers, -(-len(paths) // batch_size) - 1),
     )
     for items in loader:
-        readable = [(index, packed) for index, packed in items if not isinstance(packed, str)]
-        results = [_unread(index, reason) for index, reason in items if isinstance(reason, str)]
-        if readable:
-            samples = model.test_step(pseudo_collate([packed for _, packed in readable]))
-            indices = [index for index, _ in readable]
-            results += [_result(i, s) for i, s in zip(indices, samples, strict=True)]
+        results, of_size = [], defaultdict(list)
+        for index, packed in items:
+            if isinstance(packed, str):
+                results.append(_unread(index, packed))
+            else:
+                of_size[packed['inputs'].shape].append((index, packed))
+        for same in of_size.values():
+            samples = model.test_step(pseudo_collate([packed for _, packed in same]))
+            results += [_result(i, s) for (i, _), s in zip(same, samples, strict=True)]
         yield results
 
 
@@ -159,8 +196,12 @@ def collect_predictions(
 def _result(index: int, sample: Any) -> ImageResult:
     found = sample.pred_instances.cpu()
     labels = found.labels.numpy()  # class n is the digit n, see mmdet_digits.categories
-    return ImageResult(index, found.bboxes.float().numpy(), found.scores.float().numpy(), labels)
+    scale = float(min(sample.get('scale_factor', (1.0,))))
+    return ImageResult(
+        index, found.bboxes.float().numpy(), found.scores.float().numpy(), labels, scale
+    )
 
 
 def _unread(index: int, reason: str) -> ImageResult:
-    return ImageResult(index, np.zeros((0, 4)), np.zeros(0), np.zeros(0, dtype=int), reason)
+    nothing = np.zeros((0, 4)), np.zeros(0), np.zeros(0, dtype=int)
+    return ImageResult(index, *nothing, error=reason)

@@ -3,6 +3,7 @@
 import contextlib
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from mmdet.datasets import CocoDataset
@@ -11,7 +12,7 @@ from mmdet.registry import DATASETS
 from mmengine.logging import MMLogger
 
 from mmdet_digits.categories import DIGITS, ZERO_ALIAS, map_categories
-from mmdet_digits.coco_structure import read_coco
+from mmdet_digits.coco_structure import name_problem, read_coco, unusable_name
 from mmdet_digits.datasets.broken_images import (
     BrokenImages,
     broken_boxes,
@@ -34,15 +35,17 @@ class DigitsCOCO(COCO):
 
     Args:
         annotation_file: path of a COCO JSON file.
+        **kwargs: passed to :func:`mmdet_digits.coco_structure.read_coco`.
 
     Raises:
         InputError: it is not a COCO file; of its boxes only the ids are checked.
     """
 
-    def __init__(self, annotation_file: str) -> None:
+    def __init__(self, annotation_file: str, **kwargs) -> None:
         super().__init__()
         self.ann_file = annotation_file
-        self.dataset = read_coco(annotation_file, bboxes=False)
+        say = MMLogger.get_current_instance().info
+        self.dataset = read_coco(annotation_file, bboxes=False, say=say, **kwargs)
         with contextlib.redirect_stdout(None):  # pycocotools prints its progress
             self.createIndex()
         self.img_ann_map, self.cat_img_map = self.imgToAnns, self.catToImgs
@@ -70,8 +73,13 @@ class DigitsDataset(CocoDataset):
     its path, or is skipped: then the next sound image of the file stands in, which depends on
     nothing else, so that a run can be repeated. Validation and testing always stop.
 
+    A file may have more categories than the classes if they have no boxes, and fewer. For testing
+    it need not have annotations.
+
     Args:
         *args: those of :class:`mmdet.datasets.CocoDataset`.
+        ignore_classes: names of categories that are left out with their boxes; they stand in
+            ``metainfo`` too, so that metrics can leave them out.
         on_broken: ``'stop'``, or ``'skip'`` for training only: log each broken image once.
         max_broken_share: stop when more than this share of the images has been skipped.
         cache: where decoded images are kept: ``'auto'``, ``'ram'``, ``'off'`` or a folder, see
@@ -103,6 +111,7 @@ class DigitsDataset(CocoDataset):
     def __init__(
         self,
         *args,
+        ignore_classes: Sequence[str] = (),
         on_broken: str = 'stop',
         max_broken_share: float = 0.01,
         cache: str | None = None,
@@ -112,6 +121,9 @@ class DigitsDataset(CocoDataset):
         self.on_broken = on_broken
         self.max_broken_share = max_broken_share
         self.cache = cache
+        if ignore_classes:
+            ignored = dict(ignore_classes=tuple(map(str, ignore_classes)))
+            kwargs['metainfo'] = {**(kwargs.get('metainfo') or {}), **ignored}
         super().__init__(*args, **kwargs)
 
     @paused_collector()
@@ -155,6 +167,12 @@ class DigitsDataset(CocoDataset):
     def load_data_list(self) -> list[dict]:
         """Load the annotation file as :class:`mmdet.datasets.CocoDataset` does."""
         self._dropped = Counter()
+        self.COCOAPI = partial(
+            DigitsCOCO,
+            classes=self.metainfo['classes'],
+            ignore_classes=self.metainfo.get('ignore_classes', ()),
+            images_only=self.test_mode,
+        )
         return super().load_data_list()
 
     def parse_data_info(self, raw_data_info: dict) -> dict:
@@ -174,6 +192,8 @@ class DigitsDataset(CocoDataset):
         info = super().parse_data_info(dict(raw_data_info, raw_ann_info=with_areas))
         if broken:
             info['broken'] = str(broken_boxes(info['img_path'], self.ann_file, broken))
+        if name_problem(image['file_name']):
+            info['broken'] = str(unusable_name(image['file_name'], self.ann_file))
         return info
 
     def filter_data(self) -> list[dict]:

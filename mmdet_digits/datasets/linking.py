@@ -4,15 +4,17 @@ The HW2 format: folders ``train/ valid/ test/`` with images beside ``train.json 
 where the test images have labels, ``test.json``.
 """
 
+import glob
 import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from mmdet_digits.coco_structure import read_coco
+from mmdet_digits.coco_structure import leads_out, name_problem, read_coco, shortened
 from mmdet_digits.datasets.coco_files import num_images, split_coco
 from mmdet_digits.datasets.synthetic.folders import FIX, SPLITS, FolderError, describe
 from mmdet_digits.utils.files import check_folder, write_file
@@ -25,7 +27,7 @@ class LinkedSplit:
     Args:
         split: ``'train'``, ``'valid'`` or ``'test'``.
         images: number of images: those of the JSON, or else the files of the folder.
-        boxes: number of boxes; None where there is no JSON.
+        boxes: number of boxes; None where there are no labels.
         origin: where its images come from, in words.
     """
 
@@ -37,16 +39,29 @@ class LinkedSplit:
 
 @dataclass
 class Plan:
-    """What is to be at the target: links (name to what it links to), files (name to content)."""
+    """What is to be at the target.
+
+    Args:
+        links: name to what it links to.
+        files: name to content.
+        made: name to what makes the content, one file at a time.
+        splits: what that is per split.
+        notes: what is to be said about it.
+    """
 
     links: dict[str, Path] = field(default_factory=dict)
-    files: dict[str, str | bytes] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    made: dict[str, Callable[[], bytes]] = field(default_factory=dict)
     splits: list[LinkedSplit] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
 def link_dataset(
-    source: Path, out: Path, parts: Mapping[str, str | None] | None = None, seed: int = 0
+    source: Path,
+    out: Path,
+    parts: Mapping[str, str | None] | None = None,
+    seed: int = 0,
+    ignore_classes: Sequence[str] = (),
 ) -> tuple[list[LinkedSplit], list[str]]:
     """Make links at ``out`` to a dataset in the HW2 format.
 
@@ -61,9 +76,11 @@ def link_dataset(
         parts: How much of train becomes ``'valid'`` and ``'test'``: a number of images (``'200'``)
             or a fraction (``'0.1'``); None takes nothing.
         seed: Seed of the split.
+        ignore_classes: Names of categories to leave out with their boxes; the annotation files at
+            ``out`` are then written, not linked.
 
     Returns:
-        What stands at ``out`` per split, and what was left out, in words.
+        What stands at ``out`` per split, and what is to be said about it, in words.
 
     Raises:
         InputError: An amount or an annotation file is wrong.
@@ -72,26 +89,30 @@ def link_dataset(
     """
     source, out = Path(source).resolve(), Path(out)
     parts = {split: amount for split, amount in (parts or {}).items() if amount is not None}
-    plan = _plan(source, parts, seed)
+    plan = _plan(source, parts, seed, ignore_classes)
     if not _stands(out, plan):
         _check_unused(out)
         build(out, plan, source)
     return plan.splits, plan.notes
 
 
-def _plan(source: Path, parts: dict[str, str], seed: int) -> Plan:
+def _plan(source: Path, parts: dict[str, str], seed: int, ignore: Sequence[str]) -> Plan:
     own = _own_splits(source, parts)
     plan = Plan()
     if parts:
         own.remove('train')
-        _plan_parts(plan, source, parts, seed)
+        _plan_parts(plan, source, parts, seed, ignore)
     for split in own:
         plan.links[split] = source / split
-        boxes = None
-        if (source / f'{split}.json').is_file():
-            plan.links[f'{split}.json'] = source / f'{split}.json'
-            coco = read_coco(source / f'{split}.json')
-            images, boxes = len(coco['images']), len(coco['annotations'])
+        boxes, name = None, f'{split}.json'
+        if (source / name).is_file():
+            say, images_only = plan.notes.append, split == 'test'
+            coco = read_coco(source / name, ignore_classes=ignore, images_only=images_only, say=say)
+            images, boxes = len(coco['images']), len(coco['annotations']) or None
+            if ignore:
+                plan.files[name] = json.dumps(coco) + '\n'
+            else:
+                plan.links[name] = source / name
         else:
             images = sum(path.is_file() for path in (source / split).iterdir())
         plan.splits.append(LinkedSplit(split, images, boxes, f'{split}/'))
@@ -132,9 +153,11 @@ def _own_splits(source: Path, parts: dict[str, str]) -> list[str]:
     )
 
 
-def _plan_parts(plan: Plan, source: Path, parts: dict[str, str], seed: int) -> None:
+def _plan_parts(
+    plan: Plan, source: Path, parts: dict[str, str], seed: int, ignore: Sequence[str]
+) -> None:
     """Plan the splits that share the train images."""
-    coco = read_coco(source / 'train.json')
+    coco = read_coco(source / 'train.json', ignore_classes=ignore, say=plan.notes.append)
     _check_files(source, coco)
     total = len(coco['images'])
     counts = {split: num_images(amount, total) for split, amount in parts.items()}
@@ -157,22 +180,24 @@ def _plan_parts(plan: Plan, source: Path, parts: dict[str, str], seed: int) -> N
 
 
 def _check_files(source: Path, coco: dict) -> None:
-    """Refuse file names that are missing, stand twice or lead out of the folder."""
+    """Refuse file names that are missing, stand twice or cannot be used."""
     names = [str(image['file_name']) for image in coco['images']]
     twice = [name for name, count in Counter(names).items() if count > 1]
-    outside = [n for n in names if PurePosixPath(n).is_absolute() or '..' in PurePosixPath(n).parts]
-    missing = [name for name in names if not (source / 'train' / name).is_file()]
+    outside = [name for name in names if leads_out(name)]
+    unusable = [name for name in names if name_problem(name)]
+    missing = [] if unusable else [n for n in names if not (source / 'train' / n).is_file()]
     for what, bad in (
         ('stand for several images', twice),
         ('lead out of train/', outside),
+        ('cannot be those of files', unusable),
         ('are not in train/', missing),
     ):
         if bad:
             raise FolderError(
                 f'{source / "train.json"}: {len(bad)} of {len(names)} file names {what}.',
-                f'the first is {bad[0]}',
+                f'the first is {shortened(bad[0] if bad[0].isprintable() else repr(bad[0]))}',
                 'each the name of another file in train/',
-                'put the file or the JSON right',
+                'put the file or the JSON right; tools/check_data.py shows which files are meant',
             )
 
 
@@ -194,24 +219,28 @@ def _check_unused(out: Path) -> None:
         )
 
 
-def build(out: Path, plan: Plan, source: Path) -> None:
+def build(out: Path, plan: Plan, source: Path, workers: int | None = None) -> None:
     """Build everything in a folder beside ``out``, then give it its name.
 
     Args:
         out: a folder that is empty or does not exist.
         plan: what is to be there.
         source: what it links to, for the message.
+        workers: threads that make files (None: one per CPU).
 
     Raises:
         FolderError: the system refuses. Nothing is changed then.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(out)
     partial = out.with_name(f'.{out.name}.{os.getpid()}.partial')
     try:
         partial.mkdir()
+        for parent in {(partial / name).parent for name in (*plan.links, *plan.made)}:
+            parent.mkdir(parents=True, exist_ok=True)
         for name, target in plan.links.items():
-            (partial / name).parent.mkdir(parents=True, exist_ok=True)
             _link(partial / name, target)
+        _write_made({partial / name: make for name, make in plan.made.items()}, workers)
         for name, text in plan.files.items():
             write_file(partial / name, text)
         if out.exists():
@@ -226,6 +255,24 @@ def build(out: Path, plan: Plan, source: Path) -> None:
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)  # removes links, not what they link to
+
+
+def _remove_abandoned(out: Path) -> None:
+    """Remove what processes that were killed left beside ``out``."""
+    for path in out.parent.glob(f'.{glob.escape(out.name)}.*.partial'):
+        process = Path('/proc', path.name.split('.')[-2])
+        if process.parent.is_dir() and not process.exists():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _write_made(made: Mapping[Path, Callable[[], bytes]], workers: int | None) -> None:
+    """Make and write files, as many at a time as there are threads."""
+    pool = ThreadPoolExecutor(workers or os.cpu_count())
+    try:
+        for _ in pool.map(lambda path: write_file(path, made[path]()), made):
+            pass
+    finally:
+        pool.shutdown(cancel_futures=True)  # at once when interrupted
 
 
 def _link(link: Path, target: Path) -> None:

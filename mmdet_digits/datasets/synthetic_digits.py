@@ -26,7 +26,7 @@ class SyntheticDigits(BaseDataset):
     may stand there, and changes nothing.)
 
     The drawing is the first step of the pipeline and draws from NumPy's global generator, as the
-    augmentation does. ``DerivedRandomnessHook`` seeds it from (seed of the run, epoch, index), so
+    augmentation does. ``ResumableTrainLoop`` seeds it from (seed of the run, epoch, index), so
     that a scene depends on nothing else: not on the number of workers, nor on an interruption.
 
     The size of an image is not known before it is drawn. Samplers that group images by their

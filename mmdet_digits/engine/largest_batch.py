@@ -68,7 +68,7 @@ def training_scale(cfg: Config) -> tuple[int, int]:
     dataset = cfg.train_dataloader.dataset
     while 'dataset' in dataset:  # wrappers such as RepeatDataset
         dataset = dataset.dataset
-    scales = [step.scale for step in dataset.pipeline if step.type == 'Resize' and 'scale' in step]
+    scales = [step.scale for step in dataset.pipeline if 'Resize' in step.type and 'scale' in step]
     if not scales:
         raise InputError(
             'The training pipeline does not say how large its images are.',

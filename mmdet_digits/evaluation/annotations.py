@@ -1,5 +1,6 @@
 """COCO annotation files, read for what the offline tools need."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +9,10 @@ from mmengine.logging import MMLogger
 
 from mmdet_digits.categories import map_categories
 from mmdet_digits.coco_structure import FORMAT, check_structure, read_coco
+from mmdet_digits.coco_values import read_values
 from mmdet_digits.evaluation.functional.detections import Detections
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import read_json
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,21 +44,28 @@ def read_image_ids(path: Path | str) -> list[int]:
     Raises:
         InputError: it has no images, or they are not what they should be.
     """
-    images = read_coco(path, ('images',))['images']
+    content = read_json(path, FORMAT)
+    coco = read_values(content)[0] if isinstance(content, dict) else content
+    check_structure(coco, path, ('images',))
+    images = coco['images']
     if not images:
         raise _nothing_in(path, 'images', 'give the annotation file of the images')
     return [image['id'] for image in images]
 
 
-def read_annotations(path: Path | str) -> Annotations:
+def read_annotations(path: Path | str, ignore_classes: Sequence[str] = ()) -> Annotations:
     """Read an annotation file; categories are mapped to digits by name.
+
+    Args:
+        path: the file.
+        ignore_classes: names of categories to leave out, with their boxes.
 
     Raises:
         InputError: it is not a COCO file of digits, or it has no box.
     """
-    coco = read_coco(path, ('images', 'categories'))
+    log = MMLogger.get_current_instance().info
+    coco = read_coco(path, ignore_classes=ignore_classes, say=log)
     category_ids = map_categories(coco['categories'], str(path))
-    check_structure(coco, path, ('annotations',))
     images = coco['images']
     if not coco['annotations']:
         fix = 'give a split that has annotations (HW2 has none for its test images)'
@@ -66,7 +76,7 @@ def read_annotations(path: Path | str) -> Annotations:
     sizes = [(image['width'], image['height']) for image in images]
     counted = [box for box in boxes if _counts(box, *sizes[row_of[box['image_id']]])]
     if len(counted) < len(boxes):
-        MMLogger.get_current_instance().info(
+        log(
             f'{path}: {len(boxes) - len(counted):,} of {len(boxes):,} boxes do not count for the '
             'numbers (crowd, ignored, under 1 px, or outside their image)'
         )

@@ -1,4 +1,9 @@
-"""Number assemblies named on a command line: a preset, or a JSON file."""
+"""Number assemblies of command lines, configs and prediction files.
+
+The assembly travels with the model. What writes predictions also writes the assembly of their
+config beside them, ``pred.assembly.json`` beside ``pred.json``, and what reads predictions uses it
+unless its ``--assembly`` asks for another.
+"""
 
 import difflib
 import json
@@ -13,7 +18,7 @@ from mmdet_digits.evaluation.functional.number_assembly import (
     resolve_assembly,
 )
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import read_json
+from mmdet_digits.utils.files import read_json, write_file
 
 
 def read_assembly(spec: str | Mapping | NumberAssembly) -> NumberAssembly:
@@ -65,6 +70,59 @@ def assembly_of(cfg: Mapping) -> NumberAssembly:
     metrics = [evaluator] if isinstance(evaluator, Mapping) else evaluator
     of_metrics = (m.get('assembly') for m in metrics if m.get('type') == 'NumberMetric')
     return read_assembly(next(of_metrics, None) or 'default')
+
+
+def assembly_file(pred: str | Path) -> Path:
+    """The file beside saved predictions that holds their assembly.
+
+    Args:
+        pred: the predictions: ``pred.json`` (gzipped or not) or a ``.pkl``.
+    """
+    name = Path(pred).name.removesuffix('.gz')
+    return Path(pred).with_name(f'{Path(name).stem}.assembly.json')
+
+
+def write_assembly_beside(pred: str | Path, assembly: NumberAssembly) -> None:
+    """Write the assembly of saved predictions, see :func:`assembly_file`."""
+    write_file(assembly_file(pred), assembly_json(assembly))
+
+
+def assembly_beside(pred: str | Path) -> NumberAssembly | None:
+    """Read the assembly of saved predictions; None where none is beside them.
+
+    Raises:
+        InputError: the file is not a number assembly.
+    """
+    path = assembly_file(pred)
+    return read_assembly(str(path)) if path.is_file() else None
+
+
+def choose_assembly(wanted: str | None, pred: str | Path) -> tuple[NumberAssembly, str]:
+    """The assembly by which the numbers of saved predictions are made, and which one that is.
+
+    Args:
+        wanted: what ``--assembly`` says; None for the one of the predictions, or else the default.
+        pred: the predictions.
+
+    Raises:
+        InputError: as :func:`read_assembly`.
+    """
+    if wanted:
+        assembly, source = read_assembly(wanted), '--assembly'
+    elif assembly := assembly_beside(pred):
+        source = str(assembly_file(pred))
+    else:
+        assembly, source = PRESETS['default'], f'there is no {assembly_file(pred)}'
+    return assembly, f'{describe_assembly(assembly)} ({source})'
+
+
+def describe_assembly(assembly: NumberAssembly) -> str:
+    """Name a preset, or what differs from the default one."""
+    for name, preset in PRESETS.items():
+        if preset == assembly:
+            return name
+    changed = (f'{key}={value}' for key, value in assembly_overrides(assembly).items())
+    return f'default with {", ".join(changed)}'
 
 
 def assembly_json(assembly: NumberAssembly) -> str:

@@ -42,34 +42,30 @@ class ExportableDetector(nn.Module):
 
         Args:
             images: (B, 3, H, W) uint8 pixels in the order of channels in which the data pipeline
-                loads them (BGR), not normalised, each image in the top left corner.
-            sizes: (B, 2) int64 height and width of each image; what lies beyond is not looked at.
+                loads them (BGR), not normalised, each image in the top left corner of its canvas.
+            sizes: (B, 2) int64 height and width of each image on it; boxes end there.
 
         Returns:
             Of the D detections, sorted by image and falling score: ``bboxes`` (D, 4) xyxy in pixels
             of ``images``, ``labels`` (D,) int64, ``scores`` (D,), ``image_index`` (D,) int64.
         """
         limits = sizes.flip(1).repeat(1, 2).float()  # (B, 4): where x1, y1, x2, y2 end
-        feats = self.model.extract_feat(self.preprocess(images, sizes))
+        feats = self.model.extract_feat(self.preprocess(images))
         boxes, scores = self.propose(feats, limits)
         boxes, scores, labels = self.classify(feats, boxes, scores, limits)
         image, slot = places(scores)
         return boxes[image, slot], labels[image, slot], scores[image, slot], image
 
-    def preprocess(self, images: Tensor, sizes: Tensor) -> Tensor:
+    def preprocess(self, images: Tensor) -> Tensor:
         """Normalise and pad as the model's ``data_preprocessor`` does; (B, 3, H', W') float."""
         settings = self.model.data_preprocessor
         if settings._channel_conversion:
             images = images.flip(1)
         pixels = (images.float() - settings.mean) / settings.std
         height, width = images.shape[-2:]
-        rows = torch.arange(height, device=images.device) < sizes[:, :1]
-        columns = torch.arange(width, device=images.device) < sizes[:, 1:]
-        inside = rows[:, None, :, None] & columns[:, None, None, :]
-        padding = torch.tensor(float(settings.pad_value), device=images.device)
         divisor = settings.pad_size_divisor
         return pad(
-            torch.where(inside, pixels, padding),
+            pixels,
             (0, -width % divisor, 0, -height % divisor),
             value=float(settings.pad_value),
         )
@@ -171,9 +167,9 @@ class ExportableDetector(nn.Module):
 def suppress(boxes: Tensor, scores: Tensor, iou_thr: float, score_thr: float = REJECTED) -> Tensor:
     """The scores (G, N), ``REJECTED`` for boxes that score no more or overlap a better one."""
     group, _, index = grouped_nms(boxes, scores, iou_thr, score_thr).unbind(1)
-    kept = torch.full_like(scores, REJECTED)
-    kept[group, index] = scores[group, index]
-    return kept
+    flat, place = scores.flatten(), group * scores.shape[1] + index
+    # scatter, not kept[group, index] = ...: onnxruntime 1.32 optimises that export into a wrong one
+    return torch.full_like(flat, REJECTED).scatter(0, place, flat[place]).view_as(scores)
 
 
 def top(scores: Tensor, limit: int) -> tuple[Tensor, Tensor]:

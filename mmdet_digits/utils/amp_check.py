@@ -111,7 +111,7 @@ def random_input(cfg: Mapping, device: str):
     from mmdet.structures.bbox import bbox2roi
 
     pipeline = cfg.get('test_dataloader', {}).get('dataset', {}).get('pipeline', [])
-    scale = next((step['scale'] for step in pipeline if step['type'] == 'Resize'), (320, 160))
+    scale = next((step['scale'] for step in pipeline if 'Resize' in step['type']), (320, 160))
     width, height = scale
     noise = torch.rand(2, 3, 8, 8) * 255
     images = torch.nn.functional.interpolate(noise, (height, width), mode='bilinear')

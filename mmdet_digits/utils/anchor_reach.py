@@ -129,9 +129,10 @@ def resized_boxes(cfg: Mapping, coco: Any) -> tuple[np.ndarray, np.ndarray]:
     bboxes, sizes = [np.zeros((0, 4))], [np.zeros((0, 2))]
     for (width, height), boxes in sample_boxes(coco):
         shape = (height, width)
-        image = np.zeros(shape, dtype=np.uint8)
+        image = np.zeros((*shape, 3), dtype=np.uint8)
         results = resize(dict(img=image, img_shape=shape, gt_bboxes=HorizontalBoxes(boxes)))
-        padded = np.ceil(np.array(results['img_shape'][1::-1]) / divisor) * divisor
+        canvas = np.array(results.get('pad_shape', results['img_shape'])[1::-1])
+        padded = np.ceil(canvas / divisor) * divisor
         bboxes.append(results['gt_bboxes'].tensor.double().numpy())
         sizes.append(np.tile(padded, (len(boxes), 1)))
     return np.concatenate(bboxes), np.concatenate(sizes)

@@ -28,3 +28,8 @@ def natural(text: str, least: int = 0) -> int:
 def positive(text: str) -> int:
     """A whole number, 1 or more."""
     return natural(text, least=1)
+
+
+def name_list(text: str) -> list[str]:
+    """Names with commas between them."""
+    return [name.strip() for name in text.split(',') if name.strip()]

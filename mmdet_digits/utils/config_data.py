@@ -34,7 +34,9 @@ def split_of(dataset: Mapping) -> Split:
     """Where the annotation file and the images of a data set's config are."""
     root = Path(dataset.get('data_root') or '')
     return Split(
-        root / dataset['ann_file'], root / (dataset.get('data_prefix') or {}).get('img', '')
+        root / dataset['ann_file'],
+        root / (dataset.get('data_prefix') or {}).get('img', ''),
+        ignore_classes=tuple(dataset.get('ignore_classes') or ()),
     )
 
 
@@ -52,7 +54,7 @@ def coco_splits(cfg: Mapping, names: Sequence[str] = SPLITS) -> dict[str, Split]
     for name in names:
         loader = cfg.get(f'{name}_dataloader') or {}
         for number, dataset in enumerate(annotated_datasets(loader.get('dataset')), start=1):
-            split = split_of(dataset)
+            split = replace(split_of(dataset), images_only=name == 'test')
             if split.ann_file.suffix in ('.json', '.gz') and split not in found.values():
                 found[name if number == 1 else f'{name} {number}'] = split
     return found

@@ -33,12 +33,8 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     'train_cfg.val_interval': (lambda value: is_whole(value, 1), 'a whole number, 1 or more'),
     '*_dataloader.batch_size': (lambda value: is_whole(value, 1), 'a whole number, 1 or more'),
     '*_dataloader.num_workers': (lambda value: is_whole(value, 0), 'a whole number, 0 or more'),
-    '*_dataloader.batch_sampler.window': (
-        lambda value: is_whole(value, 1),
-        'a whole number, 1 or more',
-    ),
     'optim_wrapper.optimizer.lr': (is_rate, 'a number above 0'),
-    '*.Resize.scale': (is_scale, 'two whole numbers, (width, height) in pixels'),
+    '*Resize.scale': (is_scale, 'two whole numbers, (width, height) in pixels'),
 }
 
 

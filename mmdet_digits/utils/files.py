@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import os
+import re
 import shlex
 import socket
 import stat
@@ -93,6 +94,16 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def natural_key(name: object) -> tuple:
+    """Sort key of names in which numbers count by their value: ``2.png`` before ``10.png``.
+
+    Only the digits 0 to 9 are numbers, however many; equal numbers go by how they are written.
+    """
+    parts = re.split('([0-9]+)', str(name))
+    parts[1::2] = [(len(part.lstrip('0')), part.lstrip('0')) for part in parts[1::2]]
+    return parts, str(name)
+
+
 def check_folder(folder: Path | str, what: str) -> None:
     """Raise InputError unless a folder is there.
 
@@ -107,7 +118,7 @@ def check_folder(folder: Path | str, what: str) -> None:
 
 def check_outputs(
     paths: Iterable[Path | str],
-    overwrite: bool | None,
+    overwrite: bool,
     folders: Iterable[Path | str] = (),
     inputs: Iterable[Path | str | None] = (),
 ) -> None:
@@ -117,7 +128,7 @@ def check_outputs(
 
     Args:
         paths: the files to write.
-        overwrite: whether they may be replaced; None if there is no option ``--overwrite``.
+        overwrite: whether they may be replaced.
         folders: outputs that are folders.
         inputs: files and folders that are read, which no output may replace; None is skipped.
 
@@ -138,7 +149,7 @@ def check_outputs(
             f'{", ".join(map(str, found))}: already there; nothing was written.',
             ', '.join(found.values()),
             'a name that is free',
-            'name another place' + (', or add --overwrite' if overwrite is not None else ''),
+            'name another place, or add --overwrite',
         )
     for folder in {path.parent for path in paths} | set(folders):
         check_writable(folder)

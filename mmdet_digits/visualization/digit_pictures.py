@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mmdet_digits.evaluation.functional.detections import Detections
 from mmdet_digits.evaluation.functional.number_assembly import Numbers, Reason
+from mmdet_digits.utils.image_reading import MAX_PIXELS, load_image
 
 TRUE = (22, 128, 61)
 READ = (29, 78, 216)
@@ -158,10 +159,13 @@ def contact_sheet(pictures: Sequence[Image.Image], columns: int = 3, gap: int = 
     return sheet
 
 
-def load_rgb(path: Path | str) -> np.ndarray:
-    """Load an image as (H, W, 3) uint8, RGB."""
-    with Image.open(path) as image:
-        return np.asarray(image.convert('RGB'))
+def load_rgb(path: Path | str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Load an image as the detector sees it, (H, W, 3) uint8, but RGB.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    return load_image(path, max_pixels)[..., ::-1]
 
 
 @cache

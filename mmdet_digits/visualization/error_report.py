@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from mmdet_digits.categories import DIGITS
+from mmdet_digits.coco_structure import name_problem, unusable_name
 from mmdet_digits.evaluation.annotations import Annotations
 from mmdet_digits.evaluation.functional.digit_confusion import (
     NO_DIGIT,
@@ -87,7 +88,10 @@ def make_tiles(
     """
     tiles = []
     for image in errors.worst(limit):
-        pixels = _load(Path(folder, annotations.file_names[image]), annotations.source)
+        name = annotations.file_names[image]
+        if name_problem(name):
+            raise unusable_name(name, annotations.source)
+        pixels = _load(Path(folder, name), annotations.source)
         panels = (
             true_marks(annotations.truth, image),
             read_marks(errors.detections, errors.numbers, image),
@@ -145,10 +149,9 @@ def error_page(errors: NumberErrors, tiles: Sequence[Tile], facts: dict[str, str
 def _load(path: Path, source: str) -> np.ndarray:
     try:
         return load_rgb(path)
-    except OSError as error:
-        found = 'no such file' if not path.exists() else str(error)
+    except InputError as error:
         raise InputError(
-            f'{path}: cannot be drawn.\n  found:    {found}\n'
+            f'{path}: cannot be drawn.\n  found:    {error.found}\n'
             f'  expected: the image of that name in {source}\n'
             '  fix: give the folder of its images by --images'
         ) from error

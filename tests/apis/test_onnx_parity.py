@@ -42,7 +42,7 @@ def exported(tmp_path_factory):
 
 @pytest.mark.parametrize('batch_size', [1, 8])
 def test_finds_what_the_model_finds(exported, digits_root, batch_size):
-    """Drawn images have many sizes; batches of 8 are padded."""
+    """Synthetic images have many sizes; the canvas has one."""
     cfg, model, path = exported
     paths = sorted((digits_root / 'train').iterdir())
     parity = measure_parity(model, OnnxDetector(path), packed_batches(paths, cfg, batch_size))

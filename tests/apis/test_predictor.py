@@ -4,14 +4,18 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from PIL import Image
 
 from mmdet_digits.apis.predictor import (
+    ImageFiles,
     ImageResult,
     collect_predictions,
+    failure_line,
     load_detector,
     predict_images,
 )
 from mmdet_digits.cli import REPOSITORY
+from mmdet_digits.evaluation.functional.number_assembly import assemble_numbers
 from mmdet_digits.utils.errors import InputError
 
 
@@ -53,6 +57,67 @@ def test_batches_cover_every_file_once(cfg, tmp_path, digits_root):
     assert [bool(result.error) for result in results] == [False, True, True, False, True]
     assert 'broken.png' in results[1].error and 'missing.png' in results[4].error
     assert len(results[0].scores) and len(results[1].scores) == 0
+
+
+def test_what_is_found_does_not_depend_on_the_batch(digits_root):
+    cfg = Config.fromfile(REPOSITORY / 'configs/digits/frcnn_tiny_synthetic_256.py')
+    keys = ('ori_shape', 'img_shape', 'scale_factor')
+    cfg.test_dataloader.update(num_workers=0)
+    cfg.test_dataloader.dataset.pipeline = [
+        dict(type='LoadImageFromFile'),
+        dict(type='Resize', scale=(128, 64), keep_ratio=True),
+        dict(type='PackDetInputs', meta_keys=keys),
+    ]
+    weights = REPOSITORY / 'models/frcnn_tiny_synthetic_256.safetensors'
+    model = load_detector(cfg, weights, 'cpu')
+    paths = sorted((digits_root / 'train').iterdir())[:24]
+    assert len({Image.open(path).size for path in paths}) > 10
+    alone = detect(model, cfg, paths, 1)
+    shuffled = np.random.default_rng(0).permutation(24)
+    for order, batch_size in ((np.arange(24), 3), (shuffled, 16)):
+        together = detect(model, cfg, [paths[n] for n in order], batch_size)
+        numbers = numbers_of(together)
+        assert [numbers[np.flatnonzero(order == n)[0]] for n in range(24)] == numbers_of(alone)
+        for place, n in enumerate(order):
+            for name in ('bboxes', 'scores', 'labels'):
+                found, expected = (getattr(r, name) for r in (together[place], alone[n]))
+                np.testing.assert_allclose(found, expected, atol=1e-4, rtol=1e-4)
+    assert len(set(numbers_of(alone))) > 10
+
+
+def test_what_a_step_cannot_take_is_a_line_that_names_the_file(tmp_path):
+    path = tmp_path / 'thin.png'
+    Image.new('L', (1, 9000)).save(path)
+    steps = [
+        dict(type='LoadImageFromFile'),
+        dict(type='Resize', scale=(128, 64), keep_ratio=True),  # to a width of 0
+        dict(type='PackDetInputs'),
+    ]
+    index, line = ImageFiles([path], steps)[0]
+    assert index == 0 and line.startswith(f'{path}: cannot be used: OpenCV') and '\n' not in line
+
+
+def detect(model, cfg, paths, batch_size):
+    found = [r for batch in predict_images(model, cfg, paths, batch_size) for r in batch]
+    return sorted(found, key=lambda result: result.index)
+
+
+def numbers_of(results):
+    ids = range(len(results))
+    detections = collect_predictions(results, ids, 0.05, '').to_detections(ids, '')
+    return assemble_numbers(detections).strings.tolist()
+
+
+@pytest.mark.parametrize(
+    ('name', 'error', 'expected'),
+    [
+        ('a.png', InputError('a.png: no image.', '0 bytes', 'x', 'y'), 'a.png: no image: 0 bytes'),
+        ('a\n.png', ValueError(''), 'a\\n.png: cannot be used: ValueError'),
+        ('\udce9.png', OSError('one\ntwo'), '\\udce9.png: cannot be used: one\\ntwo'),
+    ],
+)
+def test_a_failure_is_one_line(name, error, expected):
+    assert failure_line(Path(name), error) == expected
 
 
 def test_collecting_keeps_scores_at_the_threshold():

@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 import scipy.io
-from case import case, cut, make_folder, remove, replace_text, write
+from case import case, cut, every, make_folder, remove, replace_text, write
 from sound import MCHAR, SVHN, VOC, YOLO
 
 MAT, XML, TEXT, JSON = 'svhn/digitStruct.mat', 'voc/1.xml', 'yolo/1.txt', 'mchar.json'
+YOLO_SET = 'dataset_converters/yolo2coco.py data -o converted'
 SIZES = f'{SVHN} --sizes sizes.json'
 
 
@@ -41,7 +42,9 @@ CASES = [
     case('voc: an empty folder', make_folder('voc'), VOC, 'voc', 'XML'),
     case('voc: cut off', cut(XML), VOC, XML),
     case('voc: no file name', replace_text(XML, '1.png', ''), VOC, XML, 'filename'),
-    case('voc: a letter', replace_text(XML, '<name>7', '<name>x'), VOC, XML, "'x'"),
+    case(
+        'voc: a letter', replace_text(XML, '<name>7', '<name>x'), VOC, "'x'", '--ignore-classes x'
+    ),
     case('voc: words', replace_text(XML, '<xmin>2', '<xmin>two'), VOC, XML, 'xmin', 'two'),
     case('voc: turned inside out', replace_text(XML, '<xmax>8', '<xmax>0'), VOC, XML),
     case('yolo: no folder', remove('yolo'), YOLO, 'yolo'),
@@ -50,7 +53,26 @@ CASES = [
     case('yolo: class 10', write(TEXT, '10 .5 .5 .2 .2'), YOLO, TEXT, '10'),
     case('yolo: pixels', write(TEXT, '1 50 50 20 20'), YOLO, TEXT, '50', 'fractions'),
     case('yolo: no image', write('yolo/9.txt', ''), YOLO, '9.txt', 'data/valid'),
-    case('yolo: names of letters', write('names.txt', 'a b'), f'{YOLO} --names names.txt', 'a, b'),
+    case('yolo: no text file', every(remove(TEXT), remove('yolo/2.txt')), YOLO, 'yolo', 'no label'),
+    case('yolo: .TXT as well', write('yolo/1.TXT'), YOLO, '1.TXT, 1.txt'),
+    case(
+        'yolo: two class orders',
+        every(write('yolo/classes.txt', '0\n7\n'), write('data.yaml', 'names: [7, 0]')),
+        YOLO,
+        'yolo/classes.txt',
+        'data.yaml',
+        '--names',
+    ),
+    case(
+        'yolo: a border',
+        write('yolo/classes.txt', '0\n1\n2\n3\n4\n5\n6\nborder'),
+        f'{YOLO} --skip-bad',
+        "'border' (2)",
+        '--ignore-classes border',
+    ),
+    case('yolo: to ignore a digit', None, f'{YOLO} --ignore-classes 7', '7: a digit'),
+    case('yolo: no data set', remove('yolo'), YOLO_SET, 'data', 'train/images'),
+    case('yolo: names of letters', write('names.txt', 'a\nb'), f'{YOLO} --names names.txt', 'a, b'),
     case('yolo: no names', None, f'{YOLO} --names names.txt', 'names.txt'),
     case('yolo: names in no YAML', write('n.yaml', 'names: ['), f'{YOLO} --names n.yaml', 'n.yaml'),
     case('mchar: cut off', cut(JSON), MCHAR, JSON),

@@ -16,6 +16,7 @@ from mutations import mutated, mutated_text
 
 from mmdet_digits.categories import DIGITS
 from mmdet_digits.coco_structure import FIELDS
+from mmdet_digits.coco_values import read_values
 from mmdet_digits.datasets.broken_images import is_bbox
 from mmdet_digits.evaluation.annotations import read_annotations
 from mmdet_digits.evaluation.assembly_files import PRESETS
@@ -93,6 +94,7 @@ def check_annotations(file, content, log):
     annotations = refused(read_annotations, file)
     if annotations is None:
         return
+    content, _ = read_values(content)
     images = content['images']
     assert annotations.image_ids.tolist() == [image['id'] for image in images]
     assert annotations.file_names == [image['file_name'] for image in images]
@@ -119,7 +121,8 @@ def check_data_set(file, content, log):
     dataset = refused(DATASETS.build, dict(type='DigitsDataset', **config))
     if dataset is None:
         return
-    (left_out,) = re.findall('left out: (.*)', '\n'.join(log))
+    content, _ = read_values(content)
+    (left_out,) = re.findall('  left out: (.*)', '\n'.join(log))
     counts = {what: int(number.replace(',', '')) for number, what in LEFT_OUT.findall(left_out)}
     images = counts.pop('images that filter_cfg excludes', 0)
     assert len(dataset) + images == len(content['images'])

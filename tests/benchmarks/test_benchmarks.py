@@ -65,7 +65,7 @@ def test_the_peer_gets_the_same_images_and_boxes(work, digits_root):
     from mmengine.config import Config
 
     pipeline = Config.fromfile(BENCHMARKS.parent / DATA_CONFIG).train_pipeline
-    items = read_batches(work, [step for step in pipeline if step.type != 'Resize'])[1]
+    items = read_batches(work, [step for step in pipeline if step.type != 'CanvasResize'])[1]
     content = json.loads((digits_root / 'train.json').read_text())
     for item in items:
         image, target = to_torchvision(item)

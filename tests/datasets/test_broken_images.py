@@ -67,7 +67,7 @@ def test_default_is_to_stop_and_to_say_how_to_go_on(root):
     assert 'train_dataloader.dataset.on_broken=skip' in str(error.value)
 
 
-@pytest.mark.parametrize('bbox', [[1, 2, float('nan'), 4], [1, 2, 3], None, ['1', '2', '3', '4']])
+@pytest.mark.parametrize('bbox', [[1, 2, float('nan'), 4], [1, 2, 3], None, ['a', 2, 3, 4]])
 def test_broken_box_stops_with_image_and_annotation(root, bbox):
     number = spoil_box(root, 7, bbox)
     with pytest.raises(InputError, match=r'train/7\.png: broken box') as error:
@@ -164,3 +164,12 @@ def test_file_that_is_a_folder_is_named(root):
 )
 def test_is_bbox(bbox, sound):
     assert is_bbox(bbox) is sound
+
+
+@pytest.mark.parametrize('name', ['../train/7.png', 'nul\0.png', 'x' * 300, '\ud800.png'])
+def test_names_that_are_not_opened(root, name):
+    content = json.loads((root / 'train.json').read_text())
+    content['images'][6]['file_name'] = name
+    (root / 'train.json').write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r'train\.json: the file name .* (stay|NUL|bytes|UTF)'):
+        image_ids(build(root))

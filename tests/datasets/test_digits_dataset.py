@@ -208,3 +208,51 @@ def test_image_of_another_size_than_stated_is_an_error(tmp_path):
 
 def test_classes_are_the_digits_in_order():
     assert DIGITS == ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')
+
+
+PLATE = {'id': 11, 'name': 'plate'}
+
+
+def test_a_category_without_boxes_is_left_out_with_one_line(tmp_path, log):
+    assert labels(build(write(tmp_path, [{'id': 0, 'name': 'digits'}, *IN_ORDER]))) == [7, 0]
+    assert 'categories left out, without boxes: digits' in log.text
+
+
+def test_a_category_with_boxes_is_an_error_unless_ignored(tmp_path):
+    root = write(tmp_path, [*IN_ORDER, PLATE], names=('7', 'plate', '0'))
+    with pytest.raises(InputError, match=r"ignore_classes=\['plate'\] of the data set"):
+        build(root)
+    dataset = build(root, ignore_classes=['plate'])
+    assert labels(dataset) == [7, 0]
+    assert dataset.metainfo['ignore_classes'] == ('plate',)
+
+
+def test_a_file_of_some_digits_is_supported_and_said(tmp_path, log):
+    some = [{'id': 5, 'name': '7'}, {'id': 9, 'name': '0'}, {'id': 1, 'name': '3'}]
+    assert labels(build(write(tmp_path, some))) == [7, 0]
+    assert 'no category, and so no box, of 1, 2, 4, 5, 6, 8, 9' in log.text
+
+
+def test_classes_that_are_some_of_the_digits(tmp_path):
+    some = [IN_ORDER[7], IN_ORDER[0]]
+    dataset = build(write(tmp_path, some), metainfo=dict(classes=('0', '7')))
+    assert labels(dataset) == [1, 0]
+
+
+def test_ids_of_text_and_missing_fields_are_read(tmp_path, log):
+    path = write(tmp_path) / 'train.json'
+    content = json.loads(path.read_text())
+    for box in content['annotations']:
+        box['image_id'] = '1'
+        del box['area'], box['iscrowd']
+    path.write_text(json.dumps(content))
+    assert labels(build(tmp_path)) == [7, 0]
+    assert "image_id of 2 annotations is read, e.g. '1' as 1; area of 2" in log.text
+
+
+def test_a_file_of_images_only_is_a_test_set(tmp_path):
+    path = write(tmp_path) / 'train.json'
+    path.write_text(json.dumps({'images': json.loads(path.read_text())['images']}))
+    dataset = build(tmp_path, test_mode=True)
+    assert labels(dataset) == []
+    assert dataset[0]['data_samples'].img_id == 1

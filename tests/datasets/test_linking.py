@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from mmdet_digits.datasets.coco_files import CATEGORIES
 from mmdet_digits.datasets.linking import link_dataset
 from mmdet_digits.datasets.synthetic.folders import FolderError
 from mmdet_digits.utils.errors import InputError
@@ -25,10 +26,9 @@ def make_coco(count):
     size = {'width': 9, 'height': 9}
     images = [{'id': i, 'file_name': f'{i}.png', **size} for i in range(1, count + 1)]
     owners = [i for i in range(1, count + 1) for _ in range(i % 3)]
-    box = {'category_id': 1, 'bbox': [1, 1, 2, 3]}
+    box = {'category_id': 1, 'bbox': [1, 1, 2, 3], 'area': 6, 'iscrowd': 0}
     boxes = [{'id': n, 'image_id': owner, **box} for n, owner in enumerate(owners, 1)]
-    categories = [{'id': 1, 'name': '0'}]
-    return {'info': 'x', 'images': images, 'annotations': boxes, 'categories': categories}
+    return {'info': 'x', 'images': images, 'annotations': boxes, 'categories': CATEGORIES}
 
 
 def names(folder):
@@ -267,3 +267,26 @@ def test_real_subset(tmp_path):
     assert [s.images for s in splits] == [499, 62, 60]
     assert sum(s.boxes for s in splits) == 1347
     assert notes == []
+
+
+def test_classes_that_are_no_digits_are_left_out_by_name(tmp_path):
+    source = make_source(tmp_path / 'hw2', ('train', 'valid'))
+    coco = make_coco(10)
+    coco['categories'] = [*CATEGORIES, {'id': 11, 'name': 'plate'}]
+    coco['annotations'].append(coco['annotations'][0] | {'id': 99, 'category_id': 11})
+    (source / 'train.json').write_text(json.dumps(coco))
+    with pytest.raises(InputError, match='--ignore-classes plate of'):
+        link_dataset(source, tmp_path / 'out')
+    for _ in range(2):
+        splits, notes = link_dataset(source, tmp_path / 'out', ignore_classes=['plate'])
+    assert json.loads((tmp_path / 'out' / 'train.json').read_text()) == make_coco(10)
+    assert splits[0].boxes == 10
+    assert notes == [f'{source}/train.json: categories left out, with their boxes: plate (1).']
+
+
+def test_a_test_set_of_images_only(tmp_path):
+    source = make_source(tmp_path / 'hw2')
+    (source / 'test.json').write_text(json.dumps({'images': make_coco(10)['images']}))
+    splits, notes = link_dataset(source, tmp_path / 'out')
+    assert (splits[2].images, splits[2].boxes) == (10, None)
+    assert notes == [f'{source}/test.json: no annotations, only images.']

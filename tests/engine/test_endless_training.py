@@ -19,7 +19,7 @@ def make_cfg(digits_root, tmp_path_factory):
         pipeline = cfg.train_dataloader.dataset.pipeline[1:]
         scenes = dict(type='SyntheticDigits', length=8, look='clear', pipeline=pipeline)
         cfg.train_dataloader.dataset = scenes
-        cfg.train_dataloader.update(batch_sampler=None, **loader)
+        cfg.train_dataloader.update(**loader)
         cfg.train_cfg.max_epochs = EPOCHS
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
         cfg.default_hooks.checkpoint.save_best = None

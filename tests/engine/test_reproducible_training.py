@@ -160,7 +160,7 @@ train_cfg = dict(max_epochs=6, val_interval=1)
 val_cfg = dict(type='ValLossLoop')
 train_dataloader = dict(dataset=dict(indices=24))
 default_hooks = dict(logger=dict(interval=1), checkpoint=dict(save_best='val/loss', rule='less'))
-custom_hooks = [dict(type='DerivedRandomnessHook'), dict(type='MissedValidationHook')]
+custom_hooks = [dict(type='MissedValidationHook')]
 """
     )
 

@@ -29,16 +29,12 @@ def tiny_cfg(work_dir: Path, images: int = 8, batch: int = 4, augmented: bool = 
     cfg.model.train_cfg.rcnn.sampler.num = 16
     cfg.visualizer.update(name=cfg.experiment_name, vis_backends=[dict(type='LocalVisBackend')])
     cfg.log_level = 'WARNING'
-    cfg.custom_hooks = [
-        dict(type='ExecutionHook'),
-        dict(type='DerivedRandomnessHook'),
-        dict(type='MissedValidationHook'),
-    ]
+    cfg.custom_hooks = [dict(type='ExecutionHook'), dict(type='MissedValidationHook')]
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
         loader.update(batch_size=batch, num_workers=0, persistent_workers=False)
         loader.dataset.indices = images
         for step in loader.dataset.pipeline:
-            if step.type == 'Resize':
+            if step.type == 'CanvasResize':
                 step.scale = SCALE
     return cfg
 

@@ -47,7 +47,11 @@ def change_box(**fields):
         (remove('categories'), 'lacks categories'),
         (remove('images'), 'lacks images'),
         (remove('annotations'), 'lacks annotations'),
-        (lambda coco: coco['categories'].pop(), 'missing: 9'),
+        (
+            lambda coco: coco['categories'][9].update(name='nine'),
+            'have boxes: .nine.',
+        ),
+        (lambda coco: coco['categories'][9].update(name='8'), 'have one name: .8.'),
         (lambda coco: coco['images'].clear(), 'no such image_id'),
         (lambda coco: coco['images'].append(coco['images'][0]), 'id 1 for the second time'),
         (lambda coco: coco['images'][2].pop('width'), r'images\[2\]: no width'),
@@ -68,7 +72,7 @@ def test_bad_files_are_explained(tmp_path, spoil, said):
 
 
 def test_a_list_is_no_annotation_file(tmp_path):
-    with pytest.raises(InputError, match=r'lacks images, categories(?s:.*)a list'):
+    with pytest.raises(InputError, match=r'lacks images, annotations, categories(?s:.*)a list'):
         read_annotations(save_json(tmp_path / 'a.json', [1]))
 
 
@@ -77,3 +81,24 @@ def test_ids_need_no_annotations(tmp_path):
     assert read_image_ids(path) == [1, 2, 3, 4, 5, 6]
     with pytest.raises(InputError, match='no images in it'):
         read_image_ids(save_json(tmp_path / 'none.json', {'images': []}))
+
+
+def test_what_can_be_known_is_read(tmp_path):
+    coco, other = make_coco(), make_coco()
+    for box in other['annotations']:
+        box['image_id'] = str(box['image_id'])
+        del box['area'], box['iscrowd']
+    other['categories'].append({'id': 99, 'name': 'plate'})
+    expected = read_annotations(save_json(tmp_path / 'a.json', coco))
+    found = read_annotations(save_json(tmp_path / 'b.json', other))
+    assert found.boxes == expected.boxes
+    other['annotations'].append(other['annotations'][0] | {'id': 99, 'category_id': 99})
+    path = save_json(tmp_path / 'c.json', other)
+    with pytest.raises(InputError, match="'plate'"):
+        read_annotations(path)
+    assert read_annotations(path, ignore_classes=['plate']).boxes == expected.boxes
+
+
+def test_ids_that_are_text(tmp_path):
+    images = [image | {'id': str(image['id'])} for image in make_coco()['images']]
+    assert read_image_ids(save_json(tmp_path / 'a.json', {'images': images})) == [1, 2, 3, 4, 5, 6]

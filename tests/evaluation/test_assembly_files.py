@@ -6,11 +6,16 @@ from mmengine.config import Config, DictAction
 
 from mmdet_digits.cli import REPOSITORY
 from mmdet_digits.evaluation.assembly_files import (
+    assembly_beside,
+    assembly_file,
     assembly_json,
     assembly_of,
+    choose_assembly,
     config_line,
     config_options,
+    describe_assembly,
     read_assembly,
+    write_assembly_beside,
 )
 from mmdet_digits.evaluation.functional.number_assembly import PRESETS, NumberAssembly
 from mmdet_digits.evaluation.metrics.number_metric import NumberMetric
@@ -81,3 +86,40 @@ def test_neither_preset_nor_file():
 )
 def test_assembly_of_a_config(cfg, iou_thr):
     assert assembly_of(cfg).iou_thr == iou_thr
+
+
+@pytest.mark.parametrize('setting', SETTINGS)
+@pytest.mark.parametrize('name', ['pred.json', 'pred.json.gz', 'run.1.pkl'])
+def test_an_assembly_lies_beside_the_predictions(tmp_path, name, setting):
+    pred = tmp_path / name
+    assert assembly_beside(pred) is None
+    write_assembly_beside(pred, setting)
+    assert assembly_beside(pred) == setting
+    assert [path.name for path in tmp_path.iterdir()] == [assembly_file(pred).name]
+
+
+def test_predictions_of_one_folder_have_their_own(tmp_path):
+    names = ['pred.json', 'other.json', 'pred.1.json', 'pred.2.json']
+    assert len({assembly_file(tmp_path / name) for name in names}) == len(names)
+
+
+def test_the_assembly_of_the_predictions_is_used_unless_another_is_asked_for(tmp_path):
+    pred = tmp_path / 'pred.json'
+    write_assembly_beside(pred, NumberAssembly(iou_thr=0.3))
+    assembly, said = choose_assembly(None, pred)
+    assert assembly == NumberAssembly(iou_thr=0.3)
+    assert said == f'default with iou_thr=0.3 ({tmp_path}/pred.assembly.json)'
+    assert choose_assembly('system_b', pred) == (PRESETS['system_b'], 'system_b (--assembly)')
+    assert choose_assembly('default', pred)[0] == PRESETS['default']
+
+
+def test_predictions_without_an_assembly_have_the_default(tmp_path):
+    assembly, said = choose_assembly(None, tmp_path / 'pred.json')
+    assert assembly == PRESETS['default']
+    assert said == f'default (there is no {tmp_path}/pred.assembly.json)'
+
+
+def test_assemblies_are_named_by_what_they_change():
+    assert [describe_assembly(preset) for preset in PRESETS.values()] == [*PRESETS]
+    changed = NumberAssembly(score_thr=0.4, order='axis')
+    assert describe_assembly(changed) == 'default with score_thr=0.4, order=axis'

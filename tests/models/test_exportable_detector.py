@@ -35,22 +35,27 @@ def noise(*sizes):
     ]
 
 
+def on_canvas(images, fill=110):
+    """The images (B, 3, H, W) on canvases that hold the largest of them, and their sizes (B, 2)."""
+    sizes = torch.tensor([image.shape[1:] for image in images])
+    batch = torch.full((len(images), 3, *sizes.amax(dim=0)), fill, dtype=torch.uint8)
+    for image, place in zip(images, batch, strict=True):
+        place[:, : image.shape[1], : image.shape[2]] = image
+    return batch, sizes
+
+
 @torch.no_grad()
 def by_mmdet(model, images):
-    samples = [DetDataSample(metainfo=dict(img_shape=image.shape[1:])) for image in images]
-    data = model.data_preprocessor(dict(inputs=images, data_samples=samples), False)
+    batch, sizes = on_canvas(images)
+    samples = [DetDataSample(metainfo=dict(img_shape=tuple(size))) for size in sizes.tolist()]
+    data = model.data_preprocessor(dict(inputs=list(batch), data_samples=samples), False)
     samples = model.predict(data['inputs'], data['data_samples'], rescale=False)
     return [sample.pred_instances for sample in samples]
 
 
 @torch.no_grad()
-def by_tensors(model, images, fill=255):
-    """With ``fill`` where the batch has no image: it must not be looked at."""
-    sizes = torch.tensor([image.shape[1:] for image in images])
-    batch = torch.full((len(images), 3, *sizes.amax(dim=0)), fill, dtype=torch.uint8)
-    for image, place in zip(images, batch, strict=True):
-        place[:, : image.shape[1], : image.shape[2]] = image
-    bboxes, labels, scores, index = ExportableDetector(model)(batch, sizes)
+def by_tensors(model, images):
+    bboxes, labels, scores, index = ExportableDetector(model)(*on_canvas(images))
     return [
         InstanceData(bboxes=bboxes[rows], labels=labels[rows], scores=scores[rows])
         for rows in (index == i for i in range(len(images)))

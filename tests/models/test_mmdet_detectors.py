@@ -20,7 +20,7 @@ def load(name: str, digits_root: Path, monkeypatch) -> Config:
     cfg = Config.fromfile(CONFIGS / f'{name}.py')
     for split in ('train', 'val'):
         for step in cfg[f'{split}_dataloader'].dataset.pipeline:
-            if step.type == 'Resize':
+            if step.type == 'CanvasResize':
                 step.scale = (160, 80)
     cfg.model.backbone.init_cfg = None
     if cfg.model.backbone.type == 'ResNet':

@@ -82,6 +82,9 @@ def test_a_repaired_copy(check_data, broken):
     before = (broken / 'train.json').read_bytes()
     arguments = ('--data-root', broken, '--fix', 'fixed')
     result = check_data(*arguments)
+    assert result.returncode == 1
+    assert 'would leave out 1 of 16 images; nothing was written' in result.stderr
+    result = check_data(*arguments, '--skip-bad')
     assert result.returncode == 0, result.stderr
     assert 'fixed: repaired copy, 4 changes in fixed/changes.json; now 0 fail' in result.stdout
     assert (broken / 'train.json').read_bytes() == before
@@ -112,3 +115,28 @@ def test_a_file_that_is_not_there_is_a_failed_check(check_data):
     assert result.returncode == 1
     (check,) = json.loads(result.stdout)
     assert check['split'] == 'gone' and 'gone.json: no such file' in check['found']
+
+
+@pytest.mark.parametrize('name', ['.train.json', 'changes.json', '.json', '..json.gz'])
+def test_a_copy_stays_in_its_folder_whatever_the_file_is_called(check_data, digits_root, name):
+    content = (digits_root / 'train.json').read_bytes()
+    Path(name).write_bytes(content)
+    before = set(Path.cwd().iterdir())
+    result = check_data(name, digits_root / 'train', '--fix', 'fixed')
+    assert result.returncode == 0, result.stderr
+    assert set(Path.cwd().iterdir()) - before == {Path.cwd() / 'fixed'}
+    split = {'.train.json': 'train', 'changes.json': 'data'}.get(name, 'json')
+    assert json.loads(Path('fixed/changes.json').read_text()) == []
+    assert json.loads(Path(f'fixed/{split}.json').read_text()) == json.loads(content)
+    assert len(list(Path('fixed', split).iterdir())) == len(json.loads(content)['images'])
+
+
+def test_a_class_that_is_no_digit(check_data, digits_root, tmp_path):
+    coco = json.loads((digits_root / 'train.json').read_text())
+    coco['categories'].append({'id': 99, 'name': 'plate'})
+    coco['annotations'].append(coco['annotations'][0] | {'id': 9999, 'category_id': 99})
+    (tmp_path / 'train.json').write_text(json.dumps(coco))
+    arguments = ('train.json', digits_root / 'train')
+    result = check_data(*arguments)
+    assert result.returncode == 1 and '--ignore-classes plate' in plain(result.stdout)
+    assert check_data(*arguments, '--ignore-classes', 'plate', '--fix', 'out').returncode == 0

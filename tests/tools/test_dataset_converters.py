@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,145 @@ def test_yolo(tmp_path):
     box = json.loads((tmp_path / 'o.json').read_text())['annotations'][0]
     assert (box['bbox'], box['category_id']) == ([6, 15, 8, 20], 1)
     assert 'image ids count from 1' in result.stdout
+
+
+@pytest.fixture
+def yolo_set(tmp_path):
+    """Two images of each split, in which class 9 is 1, 8 is 2 and so on; returns its folder."""
+
+    def make(layout, splits=('train', 'val', 'test')):
+        root = tmp_path / 'set'
+        for split in splits:
+            images, labels = (
+                root / layout.format(split=split, kind=k) for k in ('images', 'labels')
+            )
+            images.mkdir(parents=True)
+            labels.mkdir(parents=True)
+            for number in (1, 2):
+                pixels = np.random.default_rng([len(split), number]).integers(0, 255, (50, 100, 3))
+                Image.fromarray(pixels.astype(np.uint8)).save(images / f'{split}{number}.png')
+                (labels / f'{split}{number}.txt').write_text('9 .3 .5 .1 .4\n8 .5 .5 .1 .4\n')
+        (root / 'data.yaml').write_text(f'nc: 10\nnames: {[*"0987654321"]}\n')
+        return root
+
+    return make
+
+
+def next_command(stdout):
+    """The command that a converter printed, split as a shell does."""
+    return shlex.split(stdout.rpartition('Next: python tools/')[2].strip())
+
+
+@pytest.mark.parametrize('layout', ['{split}/{kind}', '{kind}/{split}'])
+def test_a_yolo_data_set_with_all_its_splits(yolo_set, run_tool, tmp_path, layout):
+    root = yolo_set(layout)
+    result = run('yolo2coco.py', root, '-o', 'hw2', cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert f'valid: Classes from 0: 0, 9, 8, 7, 6, 5, 4, 3, 2, 1; by {root}/data' in result.stdout
+    for split in ('train', 'valid', 'test'):
+        coco = json.loads((tmp_path / 'hw2' / f'{split}.json').read_text())
+        assert [box['category_id'] for box in coco['annotations']] == [2, 3, 2, 3]
+        assert all((tmp_path / 'hw2' / split / im['file_name']).is_file() for im in coco['images'])
+    command = next_command(result.stdout)
+    assert command == ['check_data.py', '--data-root', 'hw2']
+    checked = run_tool(*command, cwd=tmp_path)
+    assert checked.returncode == 0, checked.stdout
+    linked = run_tool('prepare_data.py', 'link', 'hw2', cwd=tmp_path)
+    assert linked.returncode == 0, linked.stderr
+    again = run('yolo2coco.py', root, '-o', 'hw2', cwd=tmp_path)
+    assert again.returncode == 1 and 'add --overwrite' in again.stderr
+    assert run('yolo2coco.py', root, '-o', 'hw2', '--overwrite', cwd=tmp_path).returncode == 0
+
+
+def test_a_yolo_data_set_without_valid(yolo_set, run_tool, tmp_path):
+    root = yolo_set('{split}/{kind}', ['train'])
+    result = run('yolo2coco.py', root, '-o', 'my data', cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    command = next_command(result.stdout)
+    assert command[:3] == ['prepare_data.py', 'link', 'my data']
+    command[command.index('0.1')] = '0.5'  # there are two images
+    linked = run_tool(*command, cwd=tmp_path)
+    assert linked.returncode == 0, linked.stderr
+    assert (tmp_path / 'my data-split' / 'valid.json').is_file()
+
+
+def test_a_yolo_data_set_refuses_what_is_for_one_split(yolo_set, tmp_path):
+    root = yolo_set('{split}/{kind}', ['train'])
+    result = run('yolo2coco.py', root, '-o', 'train.json', '--split', '1', cwd=tmp_path)
+    assert result.returncode == 1
+    assert 'found:    --out train.json, --split 1' in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['set']
+
+
+def test_two_outputs_of_one_name_have_a_column_each(svhn, tmp_path):
+    options = ('-o', 'a/t.json', '--valid-out', 'b/t.json', '--split', '5')
+    result = run('svhn2coco.py', svhn / 'digitStruct.mat', *options, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert 'a/t.json ┃ b/t.json' in result.stdout
+    assert 'images │ 15 │ 5' in ' '.join(result.stdout.split())
+
+
+@pytest.mark.parametrize('tool', ['yolo', 'voc'])
+def test_classes_that_are_no_digits(tmp_path, tool):
+    """Both formats: a 7 and a border in one image."""
+    Image.new('RGB', (100, 50)).save(tmp_path / '1.png')
+    if tool == 'yolo':
+        (tmp_path / '1.txt').write_text('1 .3 .5 .1 .4\n2 .5 .5 .9 .9\n')
+        (tmp_path / 'classes.txt').write_text('marinara sauce\n7\nborder\n')
+        command = ('yolo2coco.py', '.', '.', '-o', 'o.json')
+    else:
+        box = '<bndbox><xmin>1</xmin><ymin>6</ymin><xmax>18</xmax><ymax>25</ymax></bndbox>'
+        objects = ''.join(f'<object><name>{n}</name>{box}</object>' for n in ('7', 'border'))
+        text = f'<annotation><filename>1.png</filename>{objects}</annotation>'
+        (tmp_path / '1.xml').write_text(text)
+        command = ('voc2coco.py', '.', '--images', '.', '-o', 'o.json')
+    for options in ((), ('--skip-bad',)):
+        refused = run(*command, *options, cwd=tmp_path)
+        assert refused.returncode == 1
+        assert "'border' (1)" in refused.stderr
+        assert 'add --ignore-classes border' in refused.stderr
+    result = run(*command, '--ignore-classes', 'border,dot', cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    boxes = json.loads((tmp_path / 'o.json').read_text())['annotations']
+    assert [box['category_id'] for box in boxes] == [8]
+    assert 'Boxes left out, of classes that are no digits: border (1).' in result.stdout
+    assert '--ignore-classes: no box is named dot.' in result.stdout
+    if tool == 'yolo':
+        assert 'no digits and have no boxes: marinara sauce.' in result.stdout
+
+
+def test_hostile_names_are_bad_records(tmp_path):
+    record = dict(height=[20], label=[0], left=[1], top=[11], width=[8])
+    names = ['../x.png', '1\0.png', 'n' * 300 + '.png', '\ud800.png', '2.png', '3.png']
+    (tmp_path / 'mchar.json').write_text(json.dumps(dict.fromkeys(names, record)))
+    Image.new('RGB', (100, 50)).save(tmp_path / '2.png')
+    (tmp_path / '3.png').write_bytes((tmp_path / '2.png').read_bytes()[:40])
+    (tmp_path / '3.png').rename(tmp_path / os.fsdecode(b'\xff.png'))
+    options = ('--images', '.', '-o', 'o.json')
+    refused = run('mchar2coco.py', 'mchar.json', *options, cwd=tmp_path)
+    assert refused.returncode == 1 and 'Traceback' not in refused.stderr
+    assert refused.stderr.startswith('error: 5 of 6 records are wrong')
+    result = run('mchar2coco.py', 'mchar.json', *options, '--skip-bad', cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert r"m.json, '\ud800.png': the file name" in result.stdout.replace('mchar', 'm')
+    images = json.loads((tmp_path / 'o.json').read_text())['images']
+    assert [image['file_name'] for image in images] == ['2.png']
+
+
+def test_a_bad_record_whose_file_name_is_no_utf_8(tmp_path):
+    for name in (b'1.xml', b'\xff.xml'):
+        size = '' if name[:1] == b'\xff' else '<size><width>9</width><height>9</height></size>'
+        text = f'<annotation><filename>1.png</filename>{size}</annotation>'
+        (tmp_path / os.fsdecode(name)).write_text(text)
+    result = run('voc2coco.py', '.', '-o', 'o.json', '--skip-bad', cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert r'\udcff.xml' in result.stdout
+
+
+def test_an_output_name_that_is_too_long(svhn, tmp_path):
+    result = run('svhn2coco.py', svhn / 'digitStruct.mat', '-o', 'x' * 300, cwd=tmp_path)
+    assert result.returncode == 1
+    assert 'the system refuses it.\n  found:    File name too long' in result.stderr
 
 
 def test_voc(tmp_path):

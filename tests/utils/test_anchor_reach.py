@@ -75,9 +75,9 @@ def test_boxes_are_resized_as_in_training(cfg, coco):
     coco = dict(images=[image], annotations=[dict(image_id=1, bbox=[4, 2, 10, 8])])
     bboxes, sizes = resized_boxes(cfg, coco)
     assert bboxes.tolist() == [[16, 8, 56, 40]]  # 192 / 48 = 4 times as large
-    assert sizes.tolist() == [[192, 48]]  # 48 is a multiple of 8 already
-    cfg.model.data_preprocessor.pad_size_divisor = 32
-    assert resized_boxes(cfg, coco)[1].tolist() == [[192, 64]]
+    assert sizes.tolist() == [[192, 96]]  # the canvas, whose sides are multiples of 8 already
+    cfg.model.data_preprocessor.pad_size_divisor = 64
+    assert resized_boxes(cfg, coco)[1].tolist() == [[192, 128]]
 
 
 def test_anchors_of_the_tiny_config_fit_its_data(cfg, coco):

@@ -31,7 +31,6 @@ RESIZE = 'train_dataloader.dataset.pipeline.2.scale'
         ('val_dataloader.batch_size', 0),
         ('test_dataloader.batch_size', True),
         ('train_dataloader.num_workers', -1),
-        ('train_dataloader.batch_sampler.window', 0),
         ('optim_wrapper.optimizer.lr', 0),
         ('optim_wrapper.optimizer.lr', -1e-3),
         ('optim_wrapper.optimizer.lr', 'small'),

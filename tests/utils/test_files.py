@@ -12,6 +12,7 @@ from mmdet_digits.utils.files import (
     check_outputs,
     check_writable,
     csv_text,
+    natural_key,
     read_file,
     read_json,
     write_file,
@@ -118,3 +119,19 @@ def test_csv_has_no_formula(text):
 def test_csv_keeps_other_texts(text):
     rows = list(csv.reader(io.StringIO(csv_text(['a', 'b'], [(text, 'z')]), newline='')))
     assert rows == [['a', 'b'], [text, 'z']]
+
+
+def test_natural_key_never_compares_numbers_with_text():
+    names = ['1\u06612.png', '1a2.png', '10.png', '2.png', '02.png', '\u00b2.png', '9' * 5000, 'a']
+    expected = [
+        '1a2.png',
+        '1\u06612.png',
+        '02.png',
+        '2.png',
+        '10.png',
+        '9' * 5000,
+        'a',
+        '\u00b2.png',
+    ]
+    for order in (names, names[::-1]):
+        assert sorted(order, key=natural_key) == expected

@@ -8,24 +8,22 @@ Prints which image is whose, to be read after guessing.
 import argparse
 from pathlib import Path
 
-import cv2
 import numpy as np
 import rich
 from rich.table import Table
 
 from mmdet_digits.apis.image_list import find_images
 from mmdet_digits.cli import run_tool
-from mmdet_digits.datasets.synthetic.user_files import decode_image
 from mmdet_digits.utils.arguments import natural, positive
 from mmdet_digits.utils.files import check_outputs, write_image
 from mmdet_digits.visualization.digit_pictures import (
     contact_sheet,
     draw_marks,
+    load_rgb,
     with_caption,
 )
 
 SIZE = (220, 110)
-RGB = cv2.IMREAD_COLOR_RGB
 
 
 def parse_args():
@@ -53,7 +51,7 @@ def main():
         images += [(folder, found[n]) for n in chosen]
     images = [images[n] for n in rng.permutation(len(images))]
     pictures = [
-        with_caption(draw_marks(decode_image(path, RGB, 'an image'), [], SIZE), str(number))
+        with_caption(draw_marks(load_rgb(path), [], SIZE), str(number))
         for number, (_, path) in enumerate(images, start=1)
     ]
     write_image(args.out, contact_sheet(pictures, args.columns))

@@ -5,24 +5,16 @@ python tools/dataset_converters/mchar2coco.py mchar_train.json --images mchar_tr
 
 from pathlib import Path
 
-from mmdet_digits.datasets.converters.command_line import (
-    KEEP_ONE_BASED,
-    convert,
-    converter_parser,
-    image_sizes,
-    run_converter,
-)
+from mmdet_digits.datasets.converters.command_line import convert, converter_parser, run_converter
 from mmdet_digits.datasets.converters.mchar import McharFile
 
 
 def main():
-    parser = converter_parser(__doc__)
+    parser = converter_parser(__doc__, one_based=True)
     parser.add_argument('json', type=Path, metavar='mchar_train.json')
     parser.add_argument('--images', type=Path, metavar='DIR', help='folder of the images')
-    parser.add_argument('--keep-one-based', action='store_true', help=KEEP_ONE_BASED)
     args = parser.parse_args()
-    sizes = image_sizes(args, args.images)
-    convert(args, lambda: McharFile(args.json, offset=0 if args.keep_one_based else 1), sizes)
+    convert(args, lambda: McharFile(args.json, args.offset))
 
 
 if __name__ == '__main__':

@@ -5,18 +5,12 @@ python tools/dataset_converters/voc2coco.py Annotations --images JPEGImages -o t
 
 from pathlib import Path
 
-from mmdet_digits.datasets.converters.command_line import (
-    KEEP_ONE_BASED,
-    convert,
-    converter_parser,
-    image_sizes,
-    run_converter,
-)
+from mmdet_digits.datasets.converters.command_line import convert, converter_parser, run_converter
 from mmdet_digits.datasets.converters.voc import VocFolder
 
 
 def main():
-    parser = converter_parser(__doc__)
+    parser = converter_parser(__doc__, one_based=True, names=True)
     parser.add_argument('annotations', type=Path, help='folder of the XML files')
     parser.add_argument(
         '--images',
@@ -24,7 +18,6 @@ def main():
         metavar='DIR',
         help='folder of the images, to check their sizes (default: believe the XML)',
     )
-    parser.add_argument('--keep-one-based', action='store_true', help=KEEP_ONE_BASED)
     parser.add_argument(
         '--exclusive-end',
         action='store_true',
@@ -32,9 +25,7 @@ def main():
         'in VOC); LabelImg and others that count from 0 need this and --keep-one-based',
     )
     args = parser.parse_args()
-    offset = 0 if args.keep_one_based else 1
-    sizes = image_sizes(args, args.images)
-    convert(args, lambda: VocFolder(args.annotations, offset, not args.exclusive_end), sizes)
+    convert(args, lambda: VocFolder(args.annotations, args.offset, not args.exclusive_end))
 
 
 if __name__ == '__main__':

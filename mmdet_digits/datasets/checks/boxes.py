@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from mmdet_digits.datasets.checks.cases import report
+from mmdet_digits.datasets.checks.box_form import OWN, converted, find_form
+from mmdet_digits.datasets.checks.cases import REPAIR, report
 from mmdet_digits.datasets.checks.table import CocoTable
 from mmdet_digits.utils.checks import Check, Status
 
@@ -15,8 +16,10 @@ ROUNDING = 0.01  # px; what a box from a file of fractions may be beyond the edg
 
 
 def check_boxes(table: CocoTable) -> list[Check]:
-    """Every check of this module."""
+    """Every check of this module; those that follow the first take the boxes for what they are."""
+    form, table = form_of_boxes(table)
     return [
+        form,
         boxes_without_size(table),
         boxes_under_one_pixel(table),
         boxes_outside(table),
@@ -27,6 +30,19 @@ def check_boxes(table: CocoTable) -> list[Check]:
         large_shares(table),
         tall_boxes(table),
     ]
+
+
+def form_of_boxes(table: CocoTable) -> tuple[Check, CocoTable]:
+    """Whether boxes are x, y, width and height in pixels; and the table with boxes that are."""
+    name, form = 'form of the boxes', find_form(table)
+    if form is None:
+        return Check(name, Status.OK, f'{OWN} in pixels'), table
+    fix, repair = f'convert them to {OWN} in pixels', f'{REPAIR} does so'
+    if len(form.names) != 1:
+        repair = 'only you can tell which they are'
+    found = f'{len(table.bboxes):,} boxes are {form}: {form.proof}'
+    check = Check(name, Status.FAIL, found, f'{OWN} in pixels', f'{fix}; {repair}')
+    return check, converted(table, form)
 
 
 def boxes_without_size(table: CocoTable) -> Check:

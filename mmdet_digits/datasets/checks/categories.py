@@ -1,9 +1,13 @@
 """Checks of the categories: against the digits, and of one split against another."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from mmdet_digits.categories import DIGITS, map_categories
+from mmdet_digits.categories import DIGITS
+from mmdet_digits.coco_structure import choose_categories
 from mmdet_digits.datasets.checks.cases import report
+from mmdet_digits.datasets.checks.table import CocoTable
 from mmdet_digits.datasets.coco_files import CATEGORIES
 from mmdet_digits.utils.checks import Check, Status
 from mmdet_digits.utils.errors import InputError
@@ -11,25 +15,42 @@ from mmdet_digits.utils.errors import InputError
 IN_ORDER = ', '.join(f'{category["id"]}={category["name"]}' for category in CATEGORIES)
 
 
-def check_categories(categories: list[dict]) -> list[Check]:
-    """Every check of one list of categories, each with a sound ``id`` and ``name``."""
-    return [category_names(categories), category_ids(categories), category_order(categories)]
+def check_categories(
+    table: CocoTable, ann_file: Path | str = '', ignore_classes: Sequence[str] = ()
+) -> tuple[CocoTable, list[Check]]:
+    """Every check of the categories of a file.
+
+    Args:
+        table: the file.
+        ann_file: its path.
+        ignore_classes: names of categories to leave out.
+
+    Returns:
+        The file with the categories that are digits, and the annotations of these; and the checks.
+    """
+    categories = table.categories
+    chosen, names = _choose(table, ann_file, ignore_classes)
+    return chosen, [names, category_ids(categories), category_order(categories)]
 
 
-def category_names(categories: list[dict]) -> Check:
-    """Whether the ten digits are there by name, and nothing else."""
-    found = _listed(categories)
+def _choose(
+    table: CocoTable, ann_file: Path | str, ignore_classes: Sequence[str]
+) -> tuple[CocoTable, Check]:
+    """The categories that are digits, and whether there are others or too few."""
+    name, boxes = 'category names', Counter(table.category_ids.tolist())
     try:
-        map_categories(categories, '')
-    except InputError:
-        return Check(
-            'category names',
-            Status.FAIL,
-            found,
-            f'the names {", ".join(DIGITS)}, each once, in any order and under any ids',
-            'rename the categories in the annotation file',
+        _, left_out, notes = choose_categories(
+            table.categories, boxes, ann_file, ignore_classes=ignore_classes
         )
-    return Check('category names', Status.OK, found)
+    except InputError as error:
+        found = f'{error.what.removeprefix(f"{ann_file}: ")} of {error.found}'
+        return table, Check(name, Status.FAIL, found, error.expected, error.fix)
+    own = [category for category in table.categories if category['id'] not in left_out]
+    table = table.without(left_out, own)
+    if not notes:
+        return table, Check(name, Status.OK, _listed(own))
+    expected = f'{", ".join(DIGITS)}, and nothing else'
+    return table, Check(name, Status.WARN, '; '.join(notes), expected, 'nothing, if it is meant so')
 
 
 def category_ids(categories: list[dict]) -> Check:
@@ -46,7 +67,7 @@ def category_ids(categories: list[dict]) -> Check:
 def category_order(categories: list[dict]) -> Check:
     """Whether a tool that goes by order or by ids gets the same labels as one that reads names."""
     found = _listed(categories)
-    if found == IN_ORDER:
+    if found == IN_ORDER or not categories:
         return Check('category ids and order', Status.OK, found)
     return Check(
         'category ids and order',

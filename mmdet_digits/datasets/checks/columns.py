@@ -7,8 +7,6 @@ import numpy as np
 
 from mmdet_digits.coco_structure import LARGEST
 
-MISSING = type('Missing', (), {'__repr__': lambda self: 'missing'})()
-
 
 def number(value: object) -> float:
     """A number of up to ``LARGEST`` as a float, NaN for anything else, also for true and false."""
@@ -45,11 +43,6 @@ def flags(values: list) -> tuple[np.ndarray, np.ndarray]:
     """0 or 1, false or true, (N,) bool."""
     array, _ = numbers([int(value) if type(value) is bool else value for value in values])
     return array == 1, (array == 0) | (array == 1)
-
-
-def truths(values: list) -> tuple[np.ndarray, np.ndarray]:
-    """Whether Python takes each value for true, (N,) bool; any value is sound."""
-    return np.array([bool(value) for value in values], dtype=bool), np.ones(len(values), dtype=bool)
 
 
 def boxes(values: list) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,6 @@
 
 import os
 import posixpath
-import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,11 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdet_digits.coco_structure import leads_out
 from mmdet_digits.datasets.checks.cases import report, shown
+from mmdet_digits.datasets.checks.moved_files import image_files, is_image, meant_files
 from mmdet_digits.datasets.checks.table import CocoTable
 from mmdet_digits.utils.checks import Check, Status
+from mmdet_digits.utils.files import natural_key
 
-SUFFIXES = frozenset({'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp'})
+REPAIRED = 'writes the names of those that it found, and removes the other entries'
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class FileMatch:
         other_case: rows of those whose file name differs from it in upper and lower case.
         missing: rows of images that have no file.
         leaving: rows of images whose file name leads out of the folder.
+        meant: the file that a name of these two most likely means, by row; in ``files`` too.
         unlisted: image files that no entry names.
     """
 
@@ -33,6 +36,7 @@ class FileMatch:
     other_case: list[int] = field(default_factory=list)
     missing: list[int] = field(default_factory=list)
     leaving: list[int] = field(default_factory=list)
+    meant: dict[int, str] = field(default_factory=dict)
     unlisted: list[str] = field(default_factory=list)
 
 
@@ -46,6 +50,11 @@ def check_files(table: CocoTable, image_dir: Path) -> tuple[FileMatch, list[Chec
     if folder.status is Status.FAIL:
         return FileMatch(), [folder]
     match = match_files(table.file_names, list_files(table.file_names, image_dir))
+    lost = sorted([*match.missing, *match.leaving])
+    if lost:
+        spare = [name for name in image_files(image_dir) if name not in {*match.files.values()}]
+        match.meant.update(meant_files({row: table.file_names[row] for row in lost}, spare))
+        match.files.update(match.meant)
     return match, [
         folder,
         leaving_names(table, match),
@@ -69,12 +78,6 @@ def image_folder(image_dir: Path) -> Check:
     )
 
 
-def leads_out(name: str) -> bool:
-    """Whether a file name, written in the way of any system, leads out of its folder."""
-    absolute = name.startswith(('/', '\\')) or re.match(r'[A-Za-z]:[\\/]', name) is not None
-    return absolute or ('..' in name and '..' in re.split(r'[\\/]', name))
-
-
 def list_files(names: Iterable[str], image_dir: Path) -> set[str]:
     """The files of a folder and of those folders in it that file names lead to.
 
@@ -96,7 +99,7 @@ def match_files(names: Iterable[str], files: set[str]) -> FileMatch:
     """Match file names with the files that are there."""
     match = FileMatch()
     plain = [posixpath.normpath(name) for name in names]  # ./1.png is 1.png
-    spare = {_folded(file): file for file in files.difference(plain)}
+    spare = {_folded(file): file for file in sorted(files.difference(plain), reverse=True)}
     for row, (name, file) in enumerate(zip(names, plain, strict=True)):
         if not name:
             continue
@@ -110,9 +113,7 @@ def match_files(names: Iterable[str], files: set[str]) -> FileMatch:
         else:
             match.missing.append(row)
     unlisted = files.difference(match.files.values())
-    match.unlisted.extend(
-        sorted(n for n in unlisted if posixpath.splitext(n)[1].lower() in SUFFIXES)
-    )
+    match.unlisted.extend(sorted(filter(is_image, unlisted), key=natural_key))
     return match
 
 
@@ -125,10 +126,10 @@ def leaving_names(table: CocoTable, match: FileMatch) -> Check:
     """File names like ``../1.png`` or ``/home/me/1.png``."""
     return report(
         'file names that leave the folder',
-        table.images(np.array(match.leaving, dtype=int)),
+        _lost(table, match, match.leaving),
         'names relative to the image folder',
         'put the files into the folder and write their names only',
-        repair='removes the entries',
+        repair=REPAIRED,
     )
 
 
@@ -136,11 +137,21 @@ def missing_files(table: CocoTable, match: FileMatch, image_dir: Path) -> Check:
     """Entries whose file is not there, or is a link that leads nowhere."""
     return report(
         'images without file',
-        table.images(np.array(match.missing, dtype=int)),
+        _lost(table, match, match.missing),
         f'each of them in {image_dir}',
-        'put the files there, or remove the entries',
-        repair='removes them',
+        'put the files there, or correct the entries',
+        repair=REPAIRED,
     )
+
+
+def _lost(table: CocoTable, match: FileMatch, rows: list[int]) -> list[str]:
+    """Images as text whose names lead to no file, with the files that they mean."""
+    files = [match.meant.get(row) for row in rows]
+    images = table.images(np.array(rows, dtype=int))
+    return [
+        f'{image} is {shown(file)[1:-1]} in the folder' if file else image
+        for image, file in zip(images, files, strict=True)
+    ]
 
 
 def other_cases(table: CocoTable, match: FileMatch) -> Check:

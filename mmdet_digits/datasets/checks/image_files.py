@@ -59,7 +59,7 @@ def image_sizes(table: CocoTable, facts: Mapping[int, ImageFacts]) -> Check:
         _cases(table, cases),
         'width and height of the file',
         'restore the original images, or correct width, height and the boxes',
-        repair='corrects the size where the boxes fit the file',
+        repair='scales the boxes with their image, or corrects the size, as the boxes prove',
     )
 
 

@@ -5,19 +5,26 @@ import hashlib
 import io
 import os
 import struct
-import warnings
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import numpy as np
 from PIL import Image
 
+from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.image_reading import (
+    MAX_PIXELS,
+    PNG_START,
+    check_pixels,
+    decode,
+    open_image,
+    quiet_decoders,
+)
+
 ORIENTATION = 274  # EXIF tag; 1 means as stored
-PNG_START = b'\x89PNG\r\n\x1a\n\0\0\0\rIHDR'
 PNG_TIME = b'\0\0\0\x07tIME'
 PNG_MODES = {0: 'L', 2: 'RGB'}
 PNG_PIXELS = 2**26  # of larger ones Pillow may say more
@@ -63,7 +70,7 @@ def read_images(
         advance: called after each image.
     """
     facts = []
-    with _quiet_decoders(), contextlib.ExitStack() as stack:
+    with quiet_decoders(), contextlib.ExitStack() as stack:
         found = map(read_header, paths)
         if decode:
             pool = ThreadPoolExecutor(workers or os.cpu_count())
@@ -78,7 +85,8 @@ def read_images(
 def read_header(path: Path | str) -> ImageFacts:
     """Read the header of an image. Never raises."""
     try:
-        facts = _plain_png(path)
+        with open_image(path) as file:
+            facts = _plain_png(file.read(64))
         if facts:
             return facts
         with Image.open(path) as image:
@@ -93,7 +101,8 @@ def read_pixels(path: Path | str) -> ImageFacts:
     OpenCV, which training reads images with, fills up a JPEG that was cut off; Pillow does not.
     """
     try:
-        data = Path(path).read_bytes()
+        with open_image(path) as file:
+            data = file.read()
         with Image.open(io.BytesIO(data)) as image:
             header = _header(image, path)
             image.verify() if image.format == 'PNG' else image.load()
@@ -104,19 +113,6 @@ def read_pixels(path: Path | str) -> ImageFacts:
         return ImageFacts(**vars(header) | {'size': size, 'digest': digest.digest()})
     except Exception as error:  # as above, and cv2.error
         return ImageFacts(problem=_problem(path, error))
-
-
-def decode(data: bytes, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
-    """Decode an image as training does, to (H, W, 3) uint8 BGR.
-
-    Raises:
-        ValueError: OpenCV cannot.
-        cv2.error: likewise.
-    """
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    if pixels is None:
-        raise ValueError('OpenCV, which training reads images with, cannot decode it')
-    return pixels
 
 
 def encode_plainly(path: Path, as_shown: bool = True) -> bytes:
@@ -130,14 +126,12 @@ def encode_plainly(path: Path, as_shown: bool = True) -> bytes:
     return cv2.imencode('.png', decode(Path(path).read_bytes(), flags))[1].tobytes()
 
 
-def _plain_png(path: Path | str) -> ImageFacts | None:
+def _plain_png(head: bytes) -> ImageFacts | None:
     """What a PNG of the most ordinary kind is, in a third of Pillow's time; None for other files.
 
     That is one of 8-bit RGB or grey, not interlaced, with nothing between its header and its pixels
-    but the time of its last change, which SVHN's have.
+    but the time of its last change, which SVHN's have. ``head`` is the file's first 64 bytes.
     """
-    with open(path, 'rb', buffering=0) as file:  # noqa: PTH123  (Path.open takes longer)
-        head = file.read(64)
     timed = head[33:41] == PNG_TIME and zlib.crc32(head[37:48]) == int.from_bytes(head[48:52])
     if head[:16] != PNG_START or head[37:][19 * timed :][:4] != b'IDAT':
         return None
@@ -150,6 +144,7 @@ def _plain_png(path: Path | str) -> ImageFacts | None:
 
 
 def _header(image: Image.Image, path: Path | str) -> ImageFacts:
+    check_pixels(path, image.size)
     turned = 'exif' in image.info and image.getexif().get(ORIENTATION, 1) not in (0, 1)
     size = image.size
     if turned:  # which formats are turned is up to OpenCV
@@ -168,28 +163,18 @@ def _header(image: Image.Image, path: Path | str) -> ImageFacts:
 def _problem(path: Path | str, error: Exception) -> str:
     """Why a file could not be read, with what it begins with."""
     try:
-        with Path(path).open('rb') as file:
+        with open_image(path) as file:
             head = file.read(12)
-        size = Path(path).stat().st_size
+            size = os.fstat(file.fileno()).st_size
     except (OSError, ValueError) as unreadable:
         return f'cannot be opened ({getattr(unreadable, "strerror", None) or unreadable})'
     if not size:
         return '0 bytes'
+    if isinstance(error, InputError | Image.DecompressionBombError):
+        found = getattr(error, 'found', error)
+        return f'more than {MAX_PIXELS:,} pixels, too many to decode ({found})'
     if isinstance(error, Image.UnidentifiedImageError):
         return f'{size:,} bytes that are no image, beginning with {head!r}'
     return (
         f'{size:,} bytes, cut off or damaged ({str(error).splitlines()[0] if str(error) else ""})'
     )
-
-
-@contextlib.contextmanager
-def _quiet_decoders() -> Iterator[None]:
-    """Keep the decoders from printing what is reported here with the file's name."""
-    level = cv2.getLogLevel()
-    cv2.setLogLevel(0)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            yield
-    finally:
-        cv2.setLogLevel(level)

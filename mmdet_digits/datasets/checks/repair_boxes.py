@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from mmdet_digits.datasets.checks.columns import number
+from mmdet_digits.datasets.checks.frames import scale_box
 from mmdet_digits.datasets.checks.repair_images import RepairedImages
 from mmdet_digits.datasets.checks.repair_values import Change
 
@@ -29,7 +30,8 @@ def repair_annotations(
     kept, changes, ids, boxes = [], [], set(), set()
     for before in annotations:
         moved = {'image_id': images.moved.get(before['image_id'], before['image_id'])}
-        after, done = repair_annotation(before | moved, sizes, new_ids)
+        scale = images.scales.get(before['image_id'])
+        after, done = repair_annotation(before | moved, sizes, new_ids, scale)
         if moved['image_id'] != before['image_id']:
             done.append('moved to the entry of the same file')
         if after is not None and (key := _key(after)) in boxes:
@@ -48,7 +50,10 @@ def repair_annotations(
 
 
 def repair_annotation(
-    annotation: dict, sizes: Mapping[int, tuple[int, int]], new_ids: Mapping[int, int]
+    annotation: dict,
+    sizes: Mapping[int, tuple[int, int]],
+    new_ids: Mapping[int, int],
+    scale: tuple[float, float] | None = None,
 ) -> tuple[dict | None, list[str]]:
     """Repair one annotation.
 
@@ -56,6 +61,7 @@ def repair_annotation(
         annotation: the entry, with sound ids; not changed.
         sizes: width and height of the images, by id.
         new_ids: new ids of the categories, by the old ones.
+        scale: how much wider and higher its image became since the box was drawn.
 
     Returns:
         It as it should be, None where it cannot stay; and what was done, or why.
@@ -67,13 +73,18 @@ def repair_annotation(
         return None, ['its category is not there']
     if not isinstance(bbox, list) or len(bbox) != 4 or any(map(math.isnan, map(number, bbox))):
         return None, ['bbox is not four numbers']
+    if annotation.get('ignore', 0) not in (0, 1):
+        return None, ['ignore is neither 0 nor 1']
+    done = []
+    if scale:
+        bbox, done = scale_box(bbox, scale), ['scaled with its image']
     if min(bbox[2:]) < 1:
         return None, ['it is under 1 px wide or high']
     cut = cut_box(bbox, *sizes[annotation['image_id']])
     if min(cut[2:]) < 1:
         return None, ['it lies outside its image']
     repaired = annotation | {'bbox': cut, 'category_id': new_ids[annotation['category_id']]}
-    done = ['cut at the edge of its image'] if cut != bbox else []
+    done += ['cut at the edge of its image'] if cut != bbox else []
     area = cut[2] * cut[3]
     if not abs(number(annotation.get('area')) - area) <= max(area / 100, 1):  # NaN is not
         repaired['area'] = area

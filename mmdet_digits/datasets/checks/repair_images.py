@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mmdet_digits.datasets.checks.frames import STATED, UNKNOWN, find_frames
 from mmdet_digits.datasets.checks.image_files import oddity
 from mmdet_digits.datasets.checks.images import ImageFacts
 from mmdet_digits.datasets.checks.repair_values import Change
@@ -24,6 +25,8 @@ class RepairedImages:
         digests: hash of the pixels, by id.
         rewritten: images that are to be written anew as 8-bit RGB, by id: whether as they are
             shown, turned as their EXIF tag says, or as they are stored.
+        scales: how much wider and higher files are than the boxes were drawn for, by the id of the
+            entry.
     """
 
     entries: list[dict] = field(default_factory=list)
@@ -32,6 +35,7 @@ class RepairedImages:
     sources: dict[int, str] = field(default_factory=dict)
     digests: dict[int, bytes] = field(default_factory=dict)
     rewritten: dict[int, bool] = field(default_factory=dict)
+    scales: dict[int, tuple[float, float]] = field(default_factory=dict)
 
 
 def repair_images(images: list[dict], found: Inspection, split: str) -> RepairedImages:
@@ -42,8 +46,9 @@ def repair_images(images: list[dict], found: Inspection, split: str) -> Repaired
         found: what was found in the file that they are from, decoded; its rows are theirs.
         split: name of the split, for the changes.
     """
-    repaired = RepairedImages()
-    removed = removals(found)
+    resized, scales = resized_images(found)
+    repaired = RepairedImages(scales={images[row]['id']: s for row, s in scales.items()})
+    removed = removals(found) | resized
     names = set(found.match.files.values())
     first_of = {}
     for row, image in enumerate(images):
@@ -63,10 +68,10 @@ def repair_images(images: list[dict], found: Inspection, split: str) -> Repaired
 def removals(found: Inspection) -> dict[int, str]:
     """Which images cannot stay, by row, and why."""
     table, match = found.table, found.match
-    reasons = dict.fromkeys(_misfits(found), 'a box lies outside the file: it was resized')
-    reasons |= {row: fact.problem for row, fact in found.facts.items() if fact.problem}
-    reasons |= dict.fromkeys(match.missing, 'its file is not there')
-    reasons |= dict.fromkeys(match.leaving, 'its file name leads out of the folder')
+    reasons = {row: fact.problem for row, fact in found.facts.items() if fact.problem}
+    lost = dict.fromkeys(match.missing, 'its file is not there')
+    lost |= dict.fromkeys(match.leaving, 'its file name leads out of the folder')
+    reasons |= {row: why for row, why in lost.items() if row not in match.meant}
     reasons |= dict.fromkeys(np.flatnonzero(table.file_names == '').tolist(), 'it has no file name')
     rows_of = defaultdict(list)
     for row, image_id in enumerate(table.image_ids.tolist()):
@@ -79,16 +84,34 @@ def removals(found: Inspection) -> dict[int, str]:
     return reasons
 
 
-def _misfits(found: Inspection) -> list[int]:
-    """Rows of the images of another size than stated, where a box shows that they were resized."""
-    table, sizes = found.table, np.zeros_like(found.table.sizes)
-    for row, fact in found.facts.items():
-        sizes[row] = _size(fact, table.sizes[row])
-    rows = table.image_rows
-    centers = table.bboxes[:, :2] + table.bboxes[:, 2:] / 2
-    beyond = (centers < 0).any(axis=1) | (centers > sizes[rows]).any(axis=1)
-    resized = (table.sizes != sizes).any(axis=1) & (sizes > 0).all(axis=1)
-    return np.unique(rows[(rows >= 0) & resized[rows] & beyond]).tolist()
+def resized_images(
+    found: Inspection,
+) -> tuple[dict[int, str], dict[int, tuple[float, float]]]:
+    """Images of another size than stated: which cannot stay and why, and which boxes to scale.
+
+    Returns:
+        The reasons, and how much wider and higher the files are, both by row.
+    """
+    table = found.table
+    sizes = {row: _size(fact, table.sizes[row]) for row, fact in found.facts.items()}
+    rows = [r for r, s in sizes.items() if 0 not in s and 0 not in table.sizes[r]]
+    rows = np.array([r for r in rows if sizes[r] != tuple(table.sizes[r].tolist())], dtype=int)
+    if not len(rows):
+        return {}, {}
+    place = np.full(len(table.sizes) + 1, -1)  # the last is for boxes without image
+    place[rows] = np.arange(len(rows))
+    owners = place[table.image_rows]
+    stated, actual = table.sizes[rows], np.array([sizes[row] for row in rows])
+    frames, same = find_frames(stated, actual, owners[owners >= 0], table.bboxes[owners >= 0])
+    reasons, scales = {}, {}
+    for row, frame, alike, scale in zip(rows.tolist(), frames, same, actual / stated, strict=True):
+        if frame == STATED and alike:
+            scales[row] = tuple(scale.tolist())
+        elif frame == STATED:
+            reasons[row] = 'its boxes were drawn on an image of another shape'
+        elif frame == UNKNOWN:
+            reasons[row] = 'its file has another size, and nothing says which its boxes fit'
+    return reasons, scales
 
 
 def _size(fact: ImageFacts, stated: np.ndarray) -> tuple[int, int]:

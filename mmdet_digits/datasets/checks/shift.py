@@ -6,12 +6,14 @@ have to change class). With 30,000 images the first is true of the smallest diff
 images the second is true by chance.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
 from scipy.special import chdtrc
 
 from mmdet_digits.categories import DIGITS, map_categories
+from mmdet_digits.coco_structure import choose_categories
 from mmdet_digits.datasets.checks.table import CocoTable
 from mmdet_digits.utils.checks import Check, Status
 from mmdet_digits.utils.errors import InputError
@@ -43,7 +45,8 @@ def check_shift(tables: Mapping[str, CocoTable]) -> list[Check]:
 def class_counts(table: CocoTable) -> np.ndarray:
     """Boxes of each digit (10,); all 0 where the categories are not the digits."""
     try:
-        ids = map_categories(table.categories, '')
+        categories, *_ = choose_categories(table.categories, Counter(), '')
+        ids = map_categories(categories, '')
     except InputError:
         return np.zeros(len(DIGITS), dtype=int)
     return np.array([(table.category_ids == category_id).sum() for category_id in ids])

@@ -1,6 +1,6 @@
 """Every check, made on the splits of a data set."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from mmdet_digits.coco_values import read_values
 from mmdet_digits.datasets.checks.boxes import check_boxes
-from mmdet_digits.datasets.checks.cases import report, shown
+from mmdet_digits.datasets.checks.cases import REPAIR, report, shown
 from mmdet_digits.datasets.checks.categories import check_categories, compare_categories
 from mmdet_digits.datasets.checks.duplicates import check_duplicates
 from mmdet_digits.datasets.checks.files import FileMatch, check_files, shared_names
@@ -35,11 +36,15 @@ class Split:
         ann_file: COCO JSON file, plain or gzipped.
         image_dir: folder of its images.
         coco: what is in the file, where it was parsed already; None has it read.
+        ignore_classes: names of categories to leave out.
+        images_only: whether it need not have annotations.
     """
 
     ann_file: Path
     image_dir: Path
     coco: Any = None
+    ignore_classes: tuple[str, ...] = ()
+    images_only: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,15 +66,24 @@ class Inspection:
     facts: dict[int, ImageFacts] = field(default_factory=dict)
 
 
-def find_splits(data_root: Path) -> dict[str, Split]:
+def find_splits(data_root: Path, ignore_classes: Sequence[str] = ()) -> dict[str, Split]:
     """The splits of a folder in the HW2 format that have an annotation file.
+
+    Args:
+        data_root: the folder.
+        ignore_classes: names of categories to leave out.
 
     Raises:
         InputError: there is none.
     """
     root = Path(data_root)
     found = {
-        name: Split(root / f'{name}.json', root / name)
+        name: Split(
+            root / f'{name}.json',
+            root / name,
+            ignore_classes=tuple(ignore_classes),
+            images_only=name == 'test',
+        )
         for name in SPLITS
         if (root / f'{name}.json').exists()
     }
@@ -81,6 +95,21 @@ def find_splits(data_root: Path) -> dict[str, Split]:
             'name another folder, or the annotation file and its image folder',
         )
     return found
+
+
+def split_name(ann_file: Path) -> str:
+    """The name of the split that a single annotation file is: ``'valid'`` for ``valid.json.gz``."""
+    name = Path(ann_file).name.strip('.').partition('.')[0]
+    return name if name not in ('', 'changes') else 'data'  # changes.json is the repair's own
+
+
+def known_images(inspections: Iterable[Inspection]) -> dict[str, ImageFacts]:
+    """What is known of image files, by path."""
+    return {
+        f'{found.split.image_dir}/{found.match.files[row]}': fact
+        for found in inspections
+        for row, fact in found.facts.items()
+    }
 
 
 def check_dataset(
@@ -117,9 +146,13 @@ def check_splits(
     advance: Callable[[], None] = lambda: None,
 ) -> dict[str, list[Check]]:
     """Like :func:`check_dataset`, by split; those that compare splits stand under ``BETWEEN``."""
-    inspections = {
-        name: inspect_split(split, decode, workers, advance) for name, split in splits.items()
-    }
+    return checks_of(
+        {name: inspect_split(split, decode, workers, advance) for name, split in splits.items()}
+    )
+
+
+def checks_of(inspections: Mapping[str, Inspection]) -> dict[str, list[Check]]:
+    """The checks of each split, and under ``BETWEEN`` those that compare them."""
     checks = {name: inspection.checks for name, inspection in inspections.items()}
     compared = compare_splits(inspections)
     return checks | ({BETWEEN: compared} if compared else {})
@@ -130,42 +163,73 @@ def inspect_split(
     decode: bool = False,
     workers: int | None = None,
     advance: Callable[[], None] = lambda: None,
+    known: Mapping[str, ImageFacts] | None = None,
 ) -> Inspection:
-    """Look through one split; arguments are those of :func:`check_dataset`."""
+    """Look through one split.
+
+    Args:
+        split: where it is.
+        decode: those of :func:`check_dataset`, as are the next two.
+        workers: likewise.
+        advance: likewise.
+        known: what image files are that were read before, by path.
+    """
     checks, coco = [], split.coco
     if coco is None:
         coco, check = read_annotation_file(split.ann_file)
         checks.append(check)
         if check.status is Status.FAIL:
             return Inspection(split, checks)
-    table, found = check_annotations(coco)
+    table, found = check_annotations(coco, split.ann_file, split.ignore_classes, split.images_only)
     checks += found
     if table is None:
         return Inspection(split, checks)
     match, found = check_files(table, split.image_dir)
-    paths = [f'{split.image_dir}/{name}' for name in match.files.values()]
-    images = read_images(paths, decode, workers, advance)
-    facts = dict(zip(match.files, images, strict=True))
+    paths = {row: f'{split.image_dir}/{name}' for row, name in match.files.items()}
+    known = known or {}
+    new = list(dict.fromkeys(path for path in paths.values() if path not in known))
+    known = {**known, **dict(zip(new, read_images(new, decode, workers, advance), strict=True))}
+    facts = {row: known[path] for row, path in paths.items()}
     checks += found + check_image_files(table, facts)
     return Inspection(split, checks, table, match, facts)
 
 
-def check_annotations(coco: Any) -> tuple[CocoTable | None, list[Check]]:
+def check_annotations(
+    coco: Any,
+    ann_file: Path | str = '',
+    ignore_classes: Sequence[str] = (),
+    images_only: bool = False,
+) -> tuple[CocoTable | None, list[Check]]:
     """Make every check that needs no image.
 
     Args:
         coco: the content of an annotation file.
+        ann_file: its path.
+        ignore_classes: names of categories to leave out.
+        images_only: whether it need not have annotations.
 
     Returns:
         What is sound in it, None where it is no COCO file; and the checks.
     """
-    table, checks = read_table(coco)
+    coco, notes = read_values(coco) if isinstance(coco, dict) else (coco, [])
+    table, checks = read_table(coco, images_only)
     if table is not None:
-        checks += check_categories(table.categories)
+        checks.append(values(notes))
+        table, found = check_categories(table, ann_file, ignore_classes)
+        checks += found
         checks += check_ids(table)
         checks += check_boxes(table)
         checks += check_duplicates(table)
     return table, checks
+
+
+def values(notes: list[str]) -> Check:
+    """What was read though it is not written as COCO has it."""
+    if not notes:
+        return Check('values', Status.OK, 'written as COCO has them')
+    expected = 'numbers and flags as COCO has them; other tools may not read these'
+    fix = f'nothing, unless another tool reads this file; {REPAIR} writes them so'
+    return Check('values', Status.WARN, '; '.join(notes), expected, fix)
 
 
 def compare_splits(inspections: Mapping[str, Inspection]) -> list[Check]:

@@ -1,13 +1,14 @@
 """A COCO file as arrays: what is sound in it, and a check that names what is not."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
+from mmdet_digits.coco_values import MISSING
 from mmdet_digits.datasets.checks import columns
 from mmdet_digits.datasets.checks.cases import report, shown
 from mmdet_digits.utils.checks import Check, Status
@@ -16,7 +17,7 @@ LISTS = ('images', 'annotations', 'categories')
 EXPECTED = {
     'images': 'id: a whole number; file_name: text; width, height: whole numbers above 0',
     'annotations': 'id, image_id, category_id: whole numbers; bbox: four finite numbers '
-    '[x, y, w, h]; area: a number; iscrowd: 0 or 1',
+    '[x, y, w, h]; area: a number; iscrowd, ignore: 0 or 1',
     'categories': 'id: a whole number; name: text',
 }
 FIX = 'correct these entries, or convert the data again'
@@ -72,6 +73,13 @@ class CocoTable:
         sizes[known] = self.sizes[self.image_rows[known]]
         return sizes
 
+    def without(self, category_ids: Collection[int], categories: list[dict]) -> 'CocoTable':
+        """The same without the annotations of some categories, and with other categories."""
+        kept = ~np.isin(self.category_ids, list(category_ids))
+        rows = ('ann_ids', 'ann_image_ids', 'category_ids', 'bboxes', 'areas', 'crowd', 'ignored')
+        left = {name: getattr(self, name)[kept] for name in rows}
+        return replace(self, **left, categories=categories)
+
     def images(self, rows: np.ndarray) -> list[str]:
         """Images as text, given as row numbers or as a mask (M,)."""
         pairs = zip(self.image_ids[rows].tolist(), self.file_names[rows], strict=True)
@@ -105,7 +113,7 @@ class _Entries:
         ]
 
     def column(
-        self, key: str, read: Callable[[list], tuple], default: Any = columns.MISSING
+        self, key: str, read: Callable[[list], tuple], default: Any = MISSING
     ) -> tuple[np.ndarray, np.ndarray]:
         """The values of a key as ``read`` gives them, and which are sound."""
         try:
@@ -125,20 +133,25 @@ class _Entries:
 
     def check(self) -> Check:
         cases = [text for _, text in sorted(self.problems, key=lambda problem: problem[0])]
-        repair = 'reads numbers from text, and drops the rest'
+        repair = 'corrects sizes, area and iscrowd, and drops the rest'
         return report(f'fields of {self.name}', cases, EXPECTED[self.name], FIX, repair=repair)
 
 
-def read_table(coco: Any) -> tuple[CocoTable | None, list[Check]]:
+def read_table(coco: Any, images_only: bool = False) -> tuple[CocoTable | None, list[Check]]:
     """Read the content of a COCO file.
+
+    Args:
+        coco: the content.
+        images_only: whether it need not have annotations.
 
     Returns:
         What is sound in it, None where it is no COCO file at all; and the checks of its structure
         and its fields. Never raises.
     """
-    structure = check_structure(coco)
+    structure = check_structure(coco, images_only)
     if structure.status is Status.FAIL:
         return None, [structure]
+    coco = {name: coco.get(name, []) for name in LISTS}
     images, annotations, categories = (_Entries(coco, name) for name in LISTS)
     table = CocoTable(
         **_image_columns(images),
@@ -148,23 +161,28 @@ def read_table(coco: Any) -> tuple[CocoTable | None, list[Check]]:
     return table, [structure, images.check(), annotations.check(), categories.check()]
 
 
-def check_structure(coco: Any) -> Check:
-    """Whether the content is an object with the three lists, and has an image."""
+def check_structure(coco: Any, images_only: bool = False) -> Check:
+    """Whether the content is an object with the lists that it needs, and has an image."""
     expected = 'an object with the lists images, annotations and categories'
     fix = 'give the annotation file, or convert the data again; data/README.md shows the format'
     if not isinstance(coco, dict):
         found = f'a {type(coco).__name__}: {shown(coco)}'
         return Check('structure', Status.FAIL, found, expected, fix)
+    unlabelled = images_only and 'annotations' not in coco
+    lists = [name for name in LISTS if not unlabelled or name in coco]
     wrong = [
-        f'{name} is {shown(coco.get(name, columns.MISSING))}'
-        for name in LISTS
+        f'{name} is {shown(coco.get(name, MISSING))}'
+        for name in lists
         if not isinstance(coco.get(name), list)
     ]
     if wrong:
         return Check('structure', Status.FAIL, '; '.join(wrong), expected, fix)
-    found = ', '.join(f'{len(coco[name]):,} {name}' for name in LISTS)
+    found = ', '.join(f'{len(coco[name]):,} {name}' for name in lists)
     if not coco['images']:
         return Check('structure', Status.FAIL, found, 'at least one image', fix)
+    if unlabelled:
+        expected = 'annotations, unless these are test images without labels'
+        return Check('structure', Status.WARN, found, expected, 'nothing, if they are')
     return Check('structure', Status.OK, found)
 
 
@@ -184,7 +202,7 @@ def _annotation_columns(annotations: _Entries) -> dict[str, np.ndarray]:
     sound = np.logical_and.reduce([mask for _, mask in found.values()])
     areas, sound_areas = annotations.column('area', columns.numbers)
     crowd, _ = annotations.column('iscrowd', columns.flags)
-    ignored, _ = annotations.column('ignore', columns.truths, default=False)
+    ignored, _ = annotations.column('ignore', columns.flags, default=0)
     found['areas'] = np.where(sound_areas, areas, np.nan), None
     found |= {'crowd': (crowd, None), 'ignored': (ignored, None)}
     return {name: array[sound] for name, (array, _) in found.items()}

@@ -1,9 +1,10 @@
 """What the command lines of the converters share."""
 
 import argparse
+import csv
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -24,18 +25,27 @@ from mmdet_digits.datasets.converters.image_sizes import (
     image_files,
     read_sizes,
 )
-from mmdet_digits.datasets.converters.records import Conversion, DigitRecord, build_coco
+from mmdet_digits.datasets.converters.records import (
+    Conversion,
+    DigitRecords,
+    build_coco,
+    digit_of,
+    shown,
+)
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import check_folder, check_outputs
 
-KEEP_ONE_BASED = (
-    'leave coordinates as they are, with the first pixel 1 (default: subtract 1, as COCO counts '
-    'from 0)'
-)
 
+def converter_parser(
+    description: str, one_based: bool = False, names: bool = False
+) -> argparse.ArgumentParser:
+    """A parser with the arguments of every converter but its input.
 
-def converter_parser(description: str) -> argparse.ArgumentParser:
-    """A parser with the arguments of every converter but its input."""
+    Args:
+        description: what the converter does.
+        one_based: whether pixels of the format count from 1.
+        names: whether its boxes have classes by name, which may be no digits.
+    """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -47,6 +57,24 @@ def converter_parser(description: str) -> argparse.ArgumentParser:
         help='take the sizes of the images from a COCO file or {"1.png": [width, height]} instead '
         'of opening each image',
     )
+    if one_based:
+        parser.add_argument(
+            '--keep-one-based',
+            dest='offset',
+            action='store_const',
+            const=0,
+            default=1,
+            help='leave coordinates as they are, with the first pixel 1 (default: subtract 1, as '
+            'COCO counts from 0)',
+        )
+    if names:
+        parser.add_argument(
+            '--ignore-classes',
+            type=class_list,
+            default=[],
+            metavar='A,B',
+            help='leave out the boxes of these classes, which are no digits',
+        )
     parser.add_argument(
         '--keep-outside',
         action='store_true',
@@ -67,6 +95,15 @@ def converter_parser(description: str) -> argparse.ArgumentParser:
     return parser
 
 
+def class_list(text: str) -> list[str]:
+    """Class names of a line of CSV, so that ``border,","`` is two of them."""
+    names = [name.strip() for name in next(csv.reader([text]), [])]
+    digits = [name for name in names if digit_of(name) is not None]
+    if digits:
+        raise argparse.ArgumentTypeError(f'{", ".join(digits)}: a digit, which cannot be left out')
+    return names
+
+
 def image_sizes(args: argparse.Namespace, images: Path | None) -> ImageSizes:
     """Where sizes come from: ``--sizes`` if given, otherwise the folder of images if given.
 
@@ -82,40 +119,65 @@ def image_sizes(args: argparse.Namespace, images: Path | None) -> ImageSizes:
 
 def convert(
     args: argparse.Namespace,
-    open_records: Callable[[], Sequence[DigitRecord]],
-    sizes: ImageSizes,
+    open_records: Callable[[], DigitRecords],
+    sizes: ImageSizes | None = None,
 ) -> None:
     """Convert, write and say what was written.
 
     Args:
         args: arguments of :func:`converter_parser`.
         open_records: opens the input; called after the outputs were checked.
-        sizes: finds the sizes of the images.
+        sizes: finds the sizes of the images; default: by ``--sizes`` or ``--images``.
 
     Raises:
         InputError: an argument or a record is wrong; nothing is written then.
     """
+    sizes = sizes or image_sizes(args, args.images)
     outputs = output_paths(args)
     check_outputs(outputs.values(), args.overwrite)
     console = Console()
-
-    def progress(indices: Iterable[int]) -> Iterable[int]:
-        return track(indices, description='images', console=console)
-
     records = open_records()
     if args.split:
         num_images(args.split, len(records))  # a wrong amount is told at once
-    conversion = build_coco(records, sizes, not args.keep_outside, args.skip_bad, progress)
+    conversion = read_records(args, records, sizes, console)
     parts = {'train': conversion.coco}
     if args.split:
         count = num_images(args.split, len(conversion.coco['images']))
         parts = split_coco(conversion.coco, {'valid': count}, args.seed)
-    counts = {outputs[s].name: count_coco(part, outputs[s]) for s, part in parts.items()}
+    counts = {outputs[s]: count_coco(part, outputs[s]) for s, part in parts.items()}
     for split, part in parts.items():
         write_json(outputs[split], part, args.overwrite)
     console.print(summary_table(counts))
-    for line in remarks(args, conversion, sizes):
-        console.print(escape(line), soft_wrap=True)
+    say(console, [*remarks(args, records, conversion, sizes), next_step(args)])
+
+
+def say(console: Console, lines: Iterable[str]) -> None:
+    """Print lines, with names that are no UTF-8 by their bytes."""
+    for line in lines:
+        text = line.encode(errors='backslashreplace').decode()
+        console.print(escape(text), soft_wrap=True)
+
+
+def read_records(
+    args: argparse.Namespace,
+    records: DigitRecords,
+    sizes: ImageSizes,
+    console: Console,
+    what: str = 'images',
+) -> Conversion:
+    """Convert records as the command line asks, with a progress bar.
+
+    Raises:
+        InputError: as `build_coco`.
+    """
+    return build_coco(
+        records,
+        sizes,
+        not args.keep_outside,
+        args.skip_bad,
+        lambda indices: track(indices, description=what, console=console),
+        getattr(args, 'ignore_classes', ()),
+    )
 
 
 def output_paths(args: argparse.Namespace) -> dict[str, Path]:
@@ -144,11 +206,12 @@ def output_paths(args: argparse.Namespace) -> dict[str, Path]:
     return {'train': args.out, 'valid': valid}
 
 
-def summary_table(counts: dict[str, CocoCounts]) -> Table:
+def summary_table(counts: dict[Path, CocoCounts]) -> Table:
     """Images, boxes, boxes of each digit and images by number of digits; a column per file."""
     table = Table('')
-    for name in counts:
-        table.add_column(name, justify='right')
+    names = [path.name for path in counts]
+    for path, name in zip(counts, names, strict=True):
+        table.add_column(escape(name if names.count(name) == 1 else str(path)), justify='right')
     columns = list(counts.values())
 
     def add(name: str, values: Iterable[int], last: bool = False) -> None:
@@ -164,11 +227,22 @@ def summary_table(counts: dict[str, CocoCounts]) -> Table:
     return table
 
 
-def remarks(args: argparse.Namespace, conversion: Conversion, sizes: ImageSizes) -> list[str]:
-    """What was changed or left out, and what to do next."""
-    lines = []
-    if 'keep_one_based' in args:
-        kept = 'kept: the first pixel is 1' if args.keep_one_based else 'made 0-based: x - 1, y - 1'
+def remarks(
+    args: argparse.Namespace,
+    records: DigitRecords,
+    conversion: Conversion,
+    sizes: ImageSizes,
+) -> list[str]:
+    """What was changed or left out."""
+    lines = list(records.notes(conversion.others))
+    left = [f'{shown(name)} ({count:,})' for name, count in conversion.others.most_common()]
+    if left:
+        lines.append(f'Boxes left out, of classes that are no digits: {", ".join(left)}.')
+    absent = [shown(n) for n in getattr(args, 'ignore_classes', ()) if n not in conversion.others]
+    if absent:
+        lines.append(f'--ignore-classes: no box is named {", ".join(absent)}.')
+    if 'offset' in args:
+        kept = 'made 0-based: x - 1, y - 1' if args.offset else 'kept: the first pixel is 1'
         lines.append(f'Coordinates were {kept}.')
     if args.keep_outside:
         lines.append('Boxes that cross the edge of their image were left as they are.')
@@ -183,9 +257,9 @@ def remarks(args: argparse.Namespace, conversion: Conversion, sizes: ImageSizes)
         names = {image['file_name'] for image in conversion.coco['images']}
         unused = [path for path in image_files(sizes.folder) if path.name not in names]
         if unused:
-            first = f'the first is {unused[0].name}'
+            first = f'the first is {shown(unused[0].name)}'
             lines.append(f'Images of {sizes.folder} not in the file: {len(unused)}, {first}.')
-    return [*lines, next_step(args)]
+    return lines
 
 
 def next_step(args: argparse.Namespace) -> str:
@@ -208,9 +282,17 @@ def run_converter(main: Callable[[], None]) -> None:
     """Run a converter; exit with status 1 and the message if its input is wrong."""
     try:
         main()
-    except InputError as error:
+    except (InputError, OSError) as error:
         if '--debug' in sys.argv:
             raise
-        sys.exit(f'error: {error}')
+        message = error
+        if isinstance(error, OSError):
+            message = InputError(
+                f'{shown(str(error.filename))}: the system refuses it.',
+                error.strerror or str(error),
+                'a path that can be read or written',
+                'give another',
+            )
+        sys.exit(f'error: {message}')
     except KeyboardInterrupt:
         sys.exit('Interrupted.')

@@ -1,12 +1,14 @@
 """Where the width and the height of an image come from."""
 
+import os
+import struct
 from pathlib import Path
 
 from PIL import Image
 
 from mmdet_digits.datasets.converters.records import DigitRecord
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import read_json
+from mmdet_digits.utils.files import natural_key, read_json
 
 EXTENSIONS = frozenset({'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp'})
 FORMAT = 'a COCO file, or {"1.png": [width, height], ...} in pixels'
@@ -58,7 +60,9 @@ class ImageSizes:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Read ``(width, height)`` from the head of an image, turned as its EXIF tag says.
+    """Read ``(width, height)`` of an image, turned as OpenCV turns JPEG and PNG.
+
+    Of a PNG only the heads of its parts are read, of others the head: never the pixels.
 
     Raises:
         InputError: it is no image.
@@ -66,10 +70,47 @@ def image_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             width, height = image.size
-            turned = image.getexif().get(ORIENTATION, 1) >= 5
-    except (OSError, Image.DecompressionBombError) as error:
-        raise InputError(f'{path}: not readable as an image ({error}).') from error
-    return (height, width) if turned else (width, height)
+            exif = image.info.get('exif', b'') if image.format in ('JPEG', 'MPO') else b''
+            exif = png_exif(path) if image.format == 'PNG' else exif
+    except Exception as error:  # Pillow raises nearly anything for a damaged file
+        found = getattr(error, 'strerror', None) or f'{type(error).__name__}: {error}'
+        raise InputError(f'{path}: not readable as an image ({found}).') from error
+    return (height, width) if 5 <= orientation(exif) <= 8 else (width, height)
+
+
+def png_exif(path: Path) -> bytes:
+    """The EXIF block of a PNG. OpenCV obeys it behind the pixels too, where Pillow does not look.
+
+    Raises:
+        EOFError: the file was cut off.
+        struct.error: likewise.
+    """
+    with path.open('rb', buffering=0) as file:
+        file.seek(8)
+        while head := file.read(8):
+            length, kind = struct.unpack('>I4s', head)
+            if kind == b'eXIf':
+                return file.read(length)
+            if kind == b'IEND':
+                return b''
+            file.seek(length + 4, os.SEEK_CUR)
+    raise EOFError('it was cut off')
+
+
+def orientation(exif: bytes) -> int:
+    """The orientation that an EXIF block tells, as OpenCV reads it; 1, as stored, by default."""
+    block = exif.removeprefix(b'Exif\0\0')
+    order = '<' if block.startswith(b'II') else '>'
+    try:
+        (start,) = struct.unpack_from(f'{order}I', block, 4)
+        (count,) = struct.unpack_from(f'{order}H', block, start)
+        for entry in range(start + 2, start + 2 + 12 * count, 12):
+            tag, _, _, value = struct.unpack_from(f'{order}HHIH', block, entry)
+            if tag == ORIENTATION:
+                return value
+    except struct.error:  # the block ends early
+        pass
+    return 1
 
 
 def read_sizes(path: Path) -> dict[str, tuple[int, int]]:
@@ -83,7 +124,7 @@ def read_sizes(path: Path) -> dict[str, tuple[int, int]]:
         if isinstance(content.get('images'), list):
             content = {im['file_name']: (im['width'], im['height']) for im in content['images']}
         table = {str(name): (int(width), int(height)) for name, (width, height) in content.items()}
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         found = f'{type(error).__name__}: {error}'
         raise InputError(f'{path}: no table of sizes.', found, FORMAT, FIX) from error
     wrong = [name for name, size in table.items() if min(size) <= 0]
@@ -96,13 +137,6 @@ def read_sizes(path: Path) -> dict[str, tuple[int, int]]:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The images of a folder, those named by numbers first and in their order."""
+    """The images of a folder, by name, numbers in names in their order."""
     paths = [path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS]
-    return sorted(paths, key=natural_order)
-
-
-def natural_order(path: Path) -> tuple:
-    """Sort key: numbers by value, before names by letter."""
-    stem = path.stem
-    number = stem.isascii() and stem.isdigit()
-    return (0, int(stem), path.name) if number else (1, 0, path.name)
+    return sorted(paths, key=natural_key)

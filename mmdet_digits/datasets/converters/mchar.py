@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdet_digits.datasets.converters.records import DigitRecord, make_record
+from mmdet_digits.datasets.converters.records import DigitRecord, DigitRecords, make_record, shown
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import read_json
 
@@ -16,7 +16,7 @@ FORMAT = '{"000000.png": {"height": [..], "label": [..], ..}, ..}'
 FIELDS = ('left', 'top', 'width', 'height', 'label')
 
 
-class McharFile:
+class McharFile(DigitRecords):
     """The records of a file ``{"000000.png": {"height": [..], "label": [..], ...}, ...}``.
 
     Args:
@@ -50,12 +50,12 @@ class McharFile:
             InputError: it is wrong; the message names it.
         """
         name, value = self._items[index]
-        where = f'{self.path.name}, {name}'
+        where = f'{self.path.name}, {shown(name)}'
         try:
             columns = [np.array(value[field], float).ravel() for field in FIELDS]
         except KeyError as error:
             raise InputError(f'{where}: lacks {error}; found {", ".join(value)}.') from error
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise InputError(f'{where}: expected lists of numbers ({error}).') from error
         if len(set(map(len, columns))) != 1:
             counts = ', '.join(f'{f} {len(c)}' for f, c in zip(FIELDS, columns, strict=True))

@@ -1,12 +1,17 @@
 """One annotated image, whatever format it came from, and COCO dictionaries made of many."""
 
-from collections.abc import Callable, Iterable, Sequence
+import csv
+import io
+import shlex
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from mmdet_digits.categories import DIGITS, ZERO_ALIAS
+from mmdet_digits.coco_structure import LARGEST, name_problem, shortened
 from mmdet_digits.datasets.coco_files import CATEGORIES
 from mmdet_digits.utils.errors import InputError
 
@@ -24,6 +29,7 @@ class DigitRecord:
         digits: (N,) int, 0 to 9, in the order of the annotations.
         where: where the record stands, for messages.
         size: ``(width, height)`` where the annotation says so.
+        others: the class names of its boxes that are no digits; those boxes are not in ``bboxes``.
     """
 
     file_name: str
@@ -31,6 +37,19 @@ class DigitRecord:
     digits: np.ndarray
     where: str
     size: tuple[int, int] | None = None
+    others: tuple[str, ...] = ()
+
+
+class DigitRecords(Sequence[DigitRecord]):
+    """The records of a file or a folder. Each is read when asked for; it may be wrong."""
+
+    def notes(self, others: Counter[str]) -> Iterable[str]:
+        """What a reader of the converted file should know of the input as a whole.
+
+        Args:
+            others: boxes that were left out, per class that is no digit.
+        """
+        return ()
 
 
 @dataclass
@@ -42,12 +61,14 @@ class Conversion:
         clipped: number of boxes that were cut at the edge of their image.
         skipped: what is wrong with each record that was left out.
         ids_from_names: whether the image ids are the numbers in the file names.
+        others: boxes that were left out, per class that is no digit.
     """
 
     coco: dict
     clipped: int = 0
     skipped: list[str] = field(default_factory=list)
     ids_from_names: bool = True
+    others: Counter[str] = field(default_factory=Counter)
 
 
 def make_record(
@@ -56,6 +77,7 @@ def make_record(
     digits: Sequence[int],
     where: str,
     size: tuple[int, int] | None = None,
+    others: Iterable[str] = (),
 ) -> DigitRecord:
     """Make a record, checked.
 
@@ -65,10 +87,15 @@ def make_record(
         digits: N digits.
         where: where the record stands.
         size: ``(width, height)`` if known.
+        others: as in `DigitRecord`.
 
     Raises:
-        InputError: a number is not finite, a digit is not 0 to 9, or a box has no area.
+        InputError: the file name leads elsewhere or is none, a number is not finite, a digit is not
+            0 to 9, or a box has no area.
     """
+    problem = name_problem(file_name)
+    if problem:
+        raise InputError(f'{where}: the file name {shown(file_name)} {problem}.')
     boxes = np.array(bboxes, float).reshape(-1, 4)
     digits = np.array(digits, float)
     for index, (box, digit) in enumerate(zip(boxes, digits, strict=True), 1):
@@ -80,11 +107,22 @@ def make_record(
             raise InputError(
                 f'{where}: box {index} is {box[2]:g} x {box[3]:g} px, expected an area above 0.'
             )
-    return DigitRecord(file_name, boxes, digits.astype(int), where, size)
+    return DigitRecord(file_name, boxes, digits.astype(int), where, size, tuple(others))
+
+
+def shown(name: str) -> str:
+    """A name for a message, by its repr where it holds what a person could not see."""
+    plain = name.isprintable() and name == name.strip() and name
+    return shortened(name if plain else repr(name))
 
 
 def digit_of(name: str) -> int | None:
-    """The digit that a class name stands for; SVHN's ``'10'`` is zero. None if it is no digit."""
+    """The digit that a class name stands for. None if it is no digit.
+
+    SVHN's ``'10'`` is zero; blanks around the name, and the ``.0`` that some tools write, are not
+    part of it.
+    """
+    name = name.strip().removesuffix('.0')
     if name == ZERO_ALIAS:
         return 0
     return DIGITS.index(name) if name in DIGITS else None
@@ -112,6 +150,7 @@ def build_coco(
     clip: bool = True,
     skip_bad: bool = False,
     progress: Callable[[Iterable], Iterable] = iter,
+    ignore: Collection[str] = (),
 ) -> Conversion:
     """Read all records and make a COCO dictionary of them.
 
@@ -124,14 +163,17 @@ def build_coco(
         clip: cut boxes at the edge of their image; otherwise they stay as they are.
         skip_bad: leave records out that are wrong, instead of stopping.
         progress: wraps the range of indices, to show how far it is.
+        ignore: classes that are no digits and whose boxes are left out.
 
     Raises:
-        InputError: records are wrong (the message names them all, or the first ten), or all are.
+        InputError: boxes are of a class that is neither a digit nor to be ignored, or records are
+            wrong (the message names them all, or the first ten), or all are.
     """
-    good, bad, names, clipped = [], [], set(), 0
+    good, bad, names, clipped, others = [], [], set(), 0, Counter()
     for index in progress(range(len(records))):
         try:
             record = records[index]
+            others.update(record.others)
             if record.file_name in names:
                 raise InputError(f'{record.where}: {record.file_name} stood before.')
             record, count = _fit(record, size_of(record), clip)
@@ -141,10 +183,25 @@ def build_coco(
         names.add(record.file_name)
         good.append(record)
         clipped += count
+    if others.keys() - set(ignore):
+        raise _no_digits(others, ignore)
     if bad and not (skip_bad and good):
         raise _refused(bad, len(records), skip_bad)
     coco, from_names = _assemble(good)
-    return Conversion(coco, clipped, bad, from_names)
+    return Conversion(coco, clipped, bad, from_names, others)
+
+
+def _no_digits(others: Counter[str], ignore: Collection[str]) -> InputError:
+    found = [f'{name!r} ({n:,})' for name, n in others.most_common() if name not in ignore]
+    text = io.StringIO()
+    csv.writer(text, lineterminator='').writerow(sorted({*others, *ignore}))
+    return InputError(
+        'Boxes of classes that are no digits; nothing was written.',
+        shortened(', '.join(found), 400),
+        "digits, 0 to 9; '10' stands for zero",
+        f'add --ignore-classes {shlex.quote(text.getvalue())} to leave these boxes out and keep '
+        'the others of their images, or correct the names if they stand for digits',
+    )
 
 
 def _fit(record: DigitRecord, size: tuple[int, int], clip: bool) -> tuple[DigitRecord, int]:
@@ -204,6 +261,6 @@ def _image_ids(file_names: list[str]) -> tuple[list[int], bool]:
     stems = [Path(name).stem for name in file_names]
     if all(stem.isascii() and stem.isdigit() for stem in stems):
         ids = [int(stem) for stem in stems]
-        if len(set(ids)) == len(ids):
+        if len(set(ids)) == len(ids) and max(ids, default=0) <= LARGEST:
             return ids, True
     return list(range(1, len(stems) + 1)), False

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import scipy.io
 
-from mmdet_digits.datasets.converters.records import DigitRecord, make_record
+from mmdet_digits.datasets.converters.records import DigitRecord, DigitRecords, make_record, shown
 from mmdet_digits.utils.errors import InputError
 
 #: The fields of a box, in the order of the columns of a v5 array.
@@ -20,7 +20,7 @@ FORMAT = "SVHN's digitStruct.mat: digitStruct, or an array per image such as '1.
 FIX = 'fetch the file again, or give another'
 
 
-class DigitStruct:
+class DigitStruct(DigitRecords):
     """The records of a digitStruct.mat, in its order.
 
     Args:
@@ -55,7 +55,7 @@ class DigitStruct:
         where = f'{self.path.name}, record {index + 1}'
         try:
             name = self._reader.name(index)
-            where += f' ({name})'
+            where += f' ({shown(name)})'
             rows = np.array(self._reader.rows(index), float)
         except (KeyError, ValueError, TypeError, IndexError, AttributeError, OSError) as error:
             message = f'{where}: not readable ({type(error).__name__}: {error}).'

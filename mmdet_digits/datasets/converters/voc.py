@@ -5,19 +5,25 @@ covers the whole of a 100 x 50 image is 1, 1, 100, 50. Tools that write the form
 something else; `VocFolder` has a switch for each of the two conventions.
 """
 
-from pathlib import Path
+import math
+from pathlib import Path, PureWindowsPath
 from xml.etree import ElementTree
 
-from mmdet_digits.datasets.converters.image_sizes import natural_order
-from mmdet_digits.datasets.converters.records import DigitRecord, digit_of, make_record
+from mmdet_digits.datasets.converters.records import (
+    DigitRecord,
+    DigitRecords,
+    digit_of,
+    make_record,
+    shown,
+)
 from mmdet_digits.datasets.synthetic.folders import describe
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import check_folder
+from mmdet_digits.utils.files import check_folder, natural_key
 
 CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
 
 
-class VocFolder:
+class VocFolder(DigitRecords):
     """The records of a folder of XML files. Objects marked difficult are taken as any other.
 
     Args:
@@ -33,7 +39,8 @@ class VocFolder:
     def __init__(self, folder: Path, offset: float = 1, inclusive: bool = True) -> None:
         self.offset, self.extra = offset, int(inclusive)
         check_folder(folder, 'the folder of the XML files')
-        self._paths = sorted(Path(folder).glob('*.xml'), key=natural_order)
+        found = (path for path in Path(folder).iterdir() if path.suffix.lower() == '.xml')
+        self._paths = sorted(found, key=natural_key)
         if not self._paths:
             raise InputError(
                 f'{folder}: no XML file in it.',
@@ -54,21 +61,22 @@ class VocFolder:
         path = self._paths[index]
         try:
             root = ElementTree.parse(path).getroot()
-        except (ElementTree.ParseError, OSError, ValueError) as error:
+        except (ElementTree.ParseError, OSError, ValueError, LookupError) as error:
             raise InputError(f'{path}: not readable as XML ({error}).') from error
-        name = Path(_text(root, 'filename', str(path)).replace('\\', '/')).name
-        digits, boxes = [], []
+        name = PureWindowsPath(_text(root, 'filename', str(path))).name
+        digits, boxes, others = [], [], []
         for number, item in enumerate(root.findall('object'), 1):
             where = f'{path}, object {number}'
             label = _text(item, 'name', where)
             digit = digit_of(label)
             if digit is None:
-                raise InputError(f"{where}: '{label}' is no digit.")
+                others.append(label)
+                continue
             x0, y0, x1, y1 = (_number(item, f'bndbox/{corner}', where) for corner in CORNERS)
             x, y = x0 - self.offset, y0 - self.offset
             boxes.append([x, y, x1 - x0 + self.extra, y1 - y0 + self.extra])
             digits.append(digit)
-        return make_record(name, boxes, digits, str(path), _size(root, str(path)))
+        return make_record(name, boxes, digits, str(path), _size(root, str(path)), others)
 
 
 def _size(root: ElementTree.Element, where: str) -> tuple[int, int] | None:
@@ -89,6 +97,9 @@ def _text(node: ElementTree.Element, tag: str, where: str) -> str:
 def _number(node: ElementTree.Element, tag: str, where: str) -> float:
     text = _text(node, tag, where)
     try:
-        return float(text)
-    except ValueError as error:
-        raise InputError(f'{where}: {tag} is {text}, expected a number.') from error
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f'{where}: {tag} is {shown(text)}, expected a number.')
+    return number

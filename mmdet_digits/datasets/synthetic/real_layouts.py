@@ -78,7 +78,8 @@ def read_layouts(path: Path | str, style: BoxStyle | None = None) -> tuple[RealL
     Raises:
         InputError: It is not a COCO file of digits, or nothing in it can be drawn.
     """
-    coco = read_coco(path)
+    notes = []
+    coco = read_coco(path, say=notes.append)
     digit_of = {i: digit for digit, i in enumerate(map_categories(coco['categories'], str(path)))}
     of_image = {image['id']: [] for image in coco['images']}
     for box in coco['annotations']:
@@ -96,8 +97,10 @@ def read_layouts(path: Path | str, style: BoxStyle | None = None) -> tuple[RealL
             'give the annotation file of a set with boxes around its digits',
         )
     left_out = len(numbers) - len(places)
-    text = f'{path}: {left_out:,} of {len(numbers):,} numbers are left out, too small to draw.'
-    return RealLayouts(places), [text] if left_out else []
+    if left_out:
+        total = f'{left_out:,} of {len(numbers):,} numbers'
+        notes.append(f'{path}: {total} are left out, too small to draw.')
+    return RealLayouts(places), notes
 
 
 def _place(image: dict, rows: list[tuple], style: BoxStyle | None) -> Place | None:

@@ -1,22 +1,29 @@
 """Image loading that names the file when it is broken."""
 
-from pathlib import Path
-
 import cv2
 from mmcv.transforms import LoadImageFromFile
 from mmdet.registry import TRANSFORMS
 
 from mmdet_digits.datasets.image_cache import ImageCache
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.image_reading import (
+    MAX_PIXELS,
+    check_image,
+    quiet_decoders,
+    unreadable,
+)
 
 
 @TRANSFORMS.register_module()
 class LoadCheckedImage(LoadImageFromFile):
-    """mmcv's ``LoadImageFromFile`` with two checks.
+    """mmcv's ``LoadImageFromFile`` with three checks.
 
-    A file that cannot be decoded, and an image whose size is not the one its annotation file
-    states (its boxes would lie elsewhere), are errors that name the file. Arguments are those of
-    :class:`mmcv.transforms.LoadImageFromFile`.
+    A file that cannot be decoded, one of too many pixels by its header, and an image whose size is
+    not the one its annotation file states (its boxes would lie elsewhere), are errors that name the
+    file. Other arguments are those of :class:`mmcv.transforms.LoadImageFromFile`.
+
+    Args:
+        max_pixels: how many pixels an image may have.
 
     Attributes:
         cache: where the data set has decoded images kept; None for nowhere.
@@ -24,48 +31,31 @@ class LoadCheckedImage(LoadImageFromFile):
 
     cache: ImageCache | None = None
 
+    def __init__(self, *args, max_pixels: int = MAX_PIXELS, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.max_pixels = max_pixels
+
     def transform(self, results: dict) -> dict | None:
         """Load ``results['img_path']`` as a (H, W, 3) uint8 BGR array.
 
         Raises:
-            InputError: the file is missing, cannot be read or decoded, or has an unexpected size.
+            InputError: the file is missing, too large, cannot be read or decoded, or has an
+                unexpected size.
         """
         return self.cache.load(results, self._decode) if self.cache else self._decode(results)
 
     def _decode(self, results: dict) -> dict | None:
         path = results['img_path']
+        if self.backend_args is None and self.file_client_args is None:  # else it may lie elsewhere
+            check_image(path, self.max_pixels)
         try:
-            loaded = super().transform(results)
-        except FileNotFoundError as error:
-            raise InputError(
-                f'{path}: no such image.',
-                'nothing',
-                'the image that the annotation file names',
-                'put the file there, or remove its entry from the annotation file',
-            ) from error
-        except OSError as error:
-            raise InputError(
-                f'{path}: cannot be read.',
-                error.strerror or str(error),
-                'a file that this account may read',
-                'look at its rights and at the disk or the network behind it',
-            ) from error
-        except (AssertionError, cv2.error) as error:
-            raise InputError(
-                f'{path}: cannot be decoded as an image.',
-                _content(path),
-                'a complete PNG or JPEG',
-                'copy the file again, or remove its entry from the annotation file',
-            ) from error
+            with quiet_decoders():
+                loaded = super().transform(results)
+        except (OSError, AssertionError, cv2.error) as error:
+            raise unreadable(path, error) from error
         if loaded is not None and 'height' in results:
             _check_size(path, loaded['ori_shape'], (results['height'], results['width']))
         return loaded
-
-
-def _content(path: str) -> str:
-    """Say how many bytes a file has and what they begin with."""
-    data = Path(path).read_bytes()
-    return f'{len(data)} bytes, beginning with {data[:8]!r}'
 
 
 def _check_size(path: str, found: tuple[int, int], expected: tuple[int, int]) -> None:

@@ -33,7 +33,7 @@ class NonFiniteLossHook(Hook):
     may have seen the batch already; in training mode no output depends on them.
     """
 
-    priority = 'HIGH'  # after DerivedRandomnessHook: keeps the random states that the model meets
+    priority = 'HIGH'  # first of all hooks: keeps the random states that the model meets
 
     def before_train(self, runner) -> None:
         """Look at the losses that the model returns, and in front of each step."""

@@ -1,8 +1,10 @@
-"""Training by epochs that can go on in the middle of one."""
+"""Training by epochs that can go on in the middle of one, as if it had not been interrupted."""
 
 from mmdet.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import DataLoader
+
+from mmdet_digits.engine.randomness import TRAINING_STEP, seed_from
 
 PROGRESS = 'epoch_progress'
 """Under this name a checkpoint holds (batches done, batches) of the epoch it was written in."""
@@ -10,16 +12,30 @@ PROGRESS = 'epoch_progress'
 
 @LOOPS.register_module()
 class ResumableTrainLoop(EpochBasedTrainLoop):
-    """MMEngine's loop, which also resumes from a checkpoint that was written within an epoch.
+    """MMEngine's loop, but a run that is resumed equals one that was not interrupted, bit for bit.
 
-    The batches that the epoch has seen are left out, without loading their images; the others
-    come in the order that they would have had. MMEngine's own loop starts the epoch over.
+    MMEngine's checkpoints hold no state of a random generator, and its loop starts an interrupted
+    epoch over. Here
 
-    Arguments are those of :class:`mmengine.runner.EpochBasedTrainLoop`.
+    - there is no state to save: the generators are seeded from (seed, epoch, index) before each
+      image, see ``SeededSamples``, and from (seed, iteration, rank) before each step, for what
+      the model draws: anchors, RoIs, dropout. MMEngine's sampler shuffles by seed + epoch;
+    - the batches that the epoch has seen are left out, without loading their images; the others
+      come in the order that they would have had.
+
+    Args:
+        runner: the runner.
+        dataloader: of the training set, as a config.
+        **kwargs: those of :class:`mmengine.runner.EpochBasedTrainLoop`.
     """
+
+    def __init__(self, runner, dataloader: dict, **kwargs) -> None:
+        seeded = dict(type='SeededSamples', dataset=dataloader['dataset'], seed=runner.seed)
+        super().__init__(runner, {**dataloader, 'dataset': seeded}, **kwargs)
 
     def run_epoch(self) -> None:
         """Train one epoch, or what is left of it."""
+        self.dataloader.dataset.set_epoch(self._epoch)
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         done = self._take_progress()
@@ -32,6 +48,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
 
     def run_iter(self, idx: int, data_batch: dict) -> None:
         """Train one batch; a checkpoint of just after it knows which one it was."""
+        seed_from(TRAINING_STEP, self.runner.seed, self._iter, self.runner.rank)
         self.runner.message_hub.update_info(PROGRESS, (idx + 1, len(self.dataloader)))
         super().run_iter(idx, data_batch)
 

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from check_samples import failures, make_coco, make_image, outcome, table_of, write_split
 
-from mmdet_digits.datasets.checks.files import check_files, leads_out, shared_names
+from mmdet_digits.coco_structure import leads_out, name_problem
+from mmdet_digits.datasets.checks.files import check_files, match_files, shared_names
+from mmdet_digits.datasets.checks.moved_files import last_part, meant_files
 
 
 def check(coco, folder):
@@ -110,3 +112,93 @@ def test_shared_names(tmp_path):
     one, two = (tmp_path / 'train', names), (tmp_path / 'link', names[1:])
     assert shared_names(one, two) == ['2.png']
     assert shared_names(one, (tmp_path, names)) == []
+
+
+@pytest.mark.parametrize(
+    ('name', 'problem'),
+    [
+        ('../train/1.png', 'does not stay'),
+        ('/home/me/1.png', 'does not stay'),
+        ('\\\\server\\1.png', 'does not stay'),
+        ('C:/1.png', 'does not stay'),
+        ('a/../../1.png', 'does not stay'),
+        ('', 'does not stay'),
+        ('nul\0.png', 'has a NUL'),
+        ('\ud800.png', 'is no UTF-8'),
+        ('é' * 126 + '.png', 'has 256 bytes'),
+        ('a/' + 'x' * 256, 'has 256 bytes'),
+        ('a/' + 'x' * 255, None),
+        ('1.png', None),
+        ('a/..b/1.png', None),
+    ],
+)
+def test_one_rule_for_names(name, problem):
+    found = name_problem(name)
+    assert found is None if problem is None else found.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ('name', 'expected'),
+    [
+        ('images/1/2.png', '2.png'),
+        ('C:\\images\\2.png', '2.png'),
+        ('https://example.org/a/2%20b.png?token=1/2', '2 b.png'),
+        ('/data/local-files/?d=images/1/2.png', '2.png'),
+        ('/data/local-files/?d=2.png', '2.png'),
+        ('../train/2', '2'),
+    ],
+)
+def test_the_last_part_of_a_name(name, expected):
+    assert last_part(name) == expected
+
+
+@pytest.mark.parametrize(
+    ('names', 'files', 'expected'),
+    [
+        (['a/1.png'], ['1.png', '2.png'], {0: '1.png'}),
+        (['1.png'], ['x/1.png'], {0: 'x/1.png'}),
+        (['1'], ['1.png'], {0: '1.png'}),
+        (['1.jpg', '2.JPG'], ['1.png', 'y/2.png'], {0: '1.png', 1: 'y/2.png'}),
+        (['house.v2'], ['house.v2.png'], {0: 'house.v2.png'}),
+        (['1.png'], ['x/1.png', 'y/1.png'], {}),
+        (['a/1.png', 'b/1.png'], ['1.png'], {}),
+        (['1.jpg'], ['1.png', '1.bmp'], {}),
+        (['1.jpg'], ['1.png', 'a/1.jpg'], {0: 'a/1.jpg'}),
+        (['3.png'], ['1.png'], {}),
+    ],
+)
+def test_files_that_names_mean(names, files, expected):
+    assert meant_files(dict(enumerate(names)), files) == expected
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'images/1/2.png',
+        'http://x.org/2.png',
+        '/data/local-files/?d=a/2.png',
+        '2',
+        '2.jpg',
+        '/2.png',
+    ],
+)
+def test_a_name_that_differs_in_folder_or_suffix_is_shown_with_its_file(folder, name):
+    match, checks = check(with_name(name), folder)
+    (found,) = (c for c in checks if c.status == 'fail')
+    assert found.found.endswith(') is 2.png in the folder')
+    assert 'writes the names of those that it found' in found.fix
+    assert match.files[1] == '2.png'
+
+
+def test_one_of_two_files_is_taken_whatever_the_order_of_a_set():
+    files = {f'{number}.{suffix}' for number in range(20) for suffix in ('PNG', 'Png')}
+    match = match_files([f'{number}.png' for number in range(20)], files)
+    assert match.files == {number: f'{number}.PNG' for number in range(20)}
+
+
+def test_files_are_named_in_the_order_of_their_numbers(folder):
+    for name in ('10.png', '9.png', 'a\u06612.png', 'a12.png', f'{"9" * 240}.png'):
+        (folder / name).write_bytes(b'x')
+    match, _ = check(make_coco(), folder)
+    assert match.unlisted[:2] == ['9.png', '10.png']
+    assert len(match.unlisted) == 5

@@ -1,4 +1,6 @@
 import json
+import os
+from dataclasses import replace
 
 import cv2
 import pytest
@@ -8,15 +10,18 @@ from check_samples import (
     make_box,
     make_coco,
     make_image,
+    outcome,
     plant_ten_faults,
     write_image,
     write_split,
 )
 from PIL import Image
 
+from mmdet_digits.coco_values import as_number
 from mmdet_digits.datasets.checks import Split, check_dataset, find_splits, repair_dataset
 from mmdet_digits.datasets.checks.repair_boxes import cut_box, repair_annotation
-from mmdet_digits.datasets.checks.repair_values import as_number, repair_values
+from mmdet_digits.datasets.checks.repair_values import repair_values
+from mmdet_digits.datasets.checks.splits import inspect_split, known_images
 from mmdet_digits.datasets.coco_files import CATEGORIES
 from mmdet_digits.utils.errors import InputError
 
@@ -28,7 +33,7 @@ def repair(tmp_path, coco, **files):
     split = write_split(tmp_path, coco=coco)
     for name, content in files.items():
         (split.image_dir / name.replace('_', '.')).write_bytes(content)
-    changes = repair_dataset({'train': split}, tmp_path / 'out')
+    changes = repair_dataset({'train': split}, tmp_path / 'out', skip_bad=True)
     fixed = json.loads((tmp_path / 'out' / 'train.json').read_text())
     assert check_statuses(tmp_path / 'out') <= {'ok', 'warn'}
     return fixed, [change.what for change in changes]
@@ -41,7 +46,7 @@ def check_statuses(root):
 def test_ten_planted_faults_are_gone_and_every_change_is_listed(tmp_path):
     splits, _ = plant_ten_faults(tmp_path / 'in')
     before = {path: path.read_bytes() for path in (tmp_path / 'in').rglob('*') if path.is_file()}
-    changes = repair_dataset(splits, tmp_path / 'out')
+    changes = repair_dataset(splits, tmp_path / 'out', skip_bad=True)
     assert check_statuses(tmp_path / 'out') <= {'ok', 'warn'}
     assert {path: path.read_bytes() for path in before} == before
     listed = json.loads((tmp_path / 'out' / 'changes.json').read_text())
@@ -68,7 +73,7 @@ def test_ten_planted_faults_are_gone_and_every_change_is_listed(tmp_path):
 
 def test_images_are_links_and_a_second_repair_changes_nothing(tmp_path):
     splits, _ = plant_ten_faults(tmp_path / 'in')
-    repair_dataset(splits, tmp_path / 'out')
+    repair_dataset(splits, tmp_path / 'out', skip_bad=True)
     link = tmp_path / 'out' / 'train' / '1.png'
     assert link.is_symlink() and link.samefile(tmp_path / 'in' / 'train' / '1.png')
     assert repair_dataset(find_splits(tmp_path / 'out'), tmp_path / 'again') == []
@@ -80,7 +85,7 @@ def test_nothing_is_overwritten(tmp_path):
     split = write_split(tmp_path)
     (tmp_path / 'out').mkdir()
     with pytest.raises(InputError, match='already there; nothing was written'):
-        repair_dataset({'train': split}, tmp_path / 'out')
+        repair_dataset({'train': split}, tmp_path / 'out', skip_bad=True)
     assert list((tmp_path / 'out').iterdir()) == []
 
 
@@ -88,7 +93,7 @@ def test_nothing_is_overwritten(tmp_path):
     ('change', 'message'),
     [
         (lambda coco: coco.pop('images'), r'cannot be repaired \(structure\)'),
-        (lambda coco: coco['categories'].pop(), 'categories do not match'),
+        (lambda coco: coco['categories'][7].update(name='seven'), 'categories that are none'),
         (lambda coco: coco['categories'][3].update(id=1), r'duplicate category ids'),
         (lambda coco: coco['images'].clear(), 'at least one image'),
         (
@@ -101,7 +106,9 @@ def test_what_nobody_could_repair_is_refused(tmp_path, change, message):
     split, coco = write_split(tmp_path), make_coco()
     change(coco)
     with pytest.raises(InputError, match=message):
-        repair_dataset({'train': Split(split.ann_file, split.image_dir, coco)}, tmp_path / 'out')
+        repair_dataset(
+            {'train': Split(split.ann_file, split.image_dir, coco)}, tmp_path / 'out', skip_bad=True
+        )
     assert not (tmp_path / 'out').exists()
 
 
@@ -111,7 +118,7 @@ def test_broken_json_and_a_missing_folder_are_refused(tmp_path):
         repair_dataset({'train': Split(split.ann_file, tmp_path / 'gone')}, tmp_path / 'out')
     split.ann_file.write_text('{')
     with pytest.raises(InputError, match='line 1, column 2'):
-        repair_dataset({'train': split}, tmp_path / 'out')
+        repair_dataset({'train': split}, tmp_path / 'out', skip_bad=True)
 
 
 @pytest.mark.parametrize(
@@ -210,22 +217,31 @@ def test_boxes_of_two_files_under_one_id_go_with_both(tmp_path):
     assert changes[0] == 'image removed: several files have its id: whose are the boxes?'
 
 
-def test_an_image_that_was_resized_does_not_keep_boxes_from_before(tmp_path):
+def test_boxes_follow_images_that_were_resized(tmp_path):
     coco = make_coco()
     split = write_split(tmp_path, coco=coco)
     write_image(split.image_dir / '2.png', size=(20, 10))
     write_image(split.image_dir / '3.png', size=(60, 30))
-    changes = repair_dataset({'train': split}, tmp_path / 'out')
-    assert [change.what for change in changes[:2]] == [
-        'image removed: a box lies outside the file: it was resized',
-        'image: size corrected',
+    changes = repair_dataset({'train': split}, tmp_path / 'out', skip_bad=True)
+    assert [change.what for change in changes[:2]] == ['image: size corrected'] * 2
+    assert {change.what for change in changes[2:]} == {
+        'box changed: scaled with its image, area corrected'
+    }
+    fixed = json.loads((tmp_path / 'out' / 'train.json').read_text())
+    assert [box['bbox'] for box in fixed['annotations'][2:]] == [
+        [2, 1.5, 4, 7],
+        [9, 1.5, 4, 7],
+        [6, 4.5, 12, 21],
+        [27, 4.5, 12, 21],
     ]
 
 
 def test_a_name_in_another_case_is_corrected(tmp_path):
     split, coco = write_split(tmp_path), make_coco()
     coco['images'][1]['file_name'] = '2.PNG'
-    repair_dataset({'train': Split(split.ann_file, split.image_dir, coco)}, tmp_path / 'out')
+    repair_dataset(
+        {'train': Split(split.ann_file, split.image_dir, coco)}, tmp_path / 'out', skip_bad=True
+    )
     assert check_statuses(tmp_path / 'out') == {'ok'}
 
 
@@ -243,7 +259,9 @@ def test_a_turned_image_is_written_so_that_its_boxes_fit(tmp_path, stated, expec
     split = write_split(tmp_path, coco=coco)
     Image.fromarray(draw(seed=9)).save(split.image_dir / '2.png', exif=tags)
     coco['images'][1] |= {'width': stated[0], 'height': stated[1]}
-    repair_dataset({'train': Split(split.ann_file, split.image_dir, coco)}, tmp_path / 'out')
+    repair_dataset(
+        {'train': Split(split.ann_file, split.image_dir, coco)}, tmp_path / 'out', skip_bad=True
+    )
     with Image.open(tmp_path / 'out' / 'train' / '2.png') as image:
         assert (image.size, image.getexif().get(274)) == (expected, None)
     assert failures(check_dataset(find_splits(tmp_path / 'out'), decode=True)) == {}
@@ -254,7 +272,7 @@ def test_an_image_upside_down_is_written_as_training_sees_it(tmp_path):
     tags[274] = 3
     split = write_split(tmp_path)
     Image.fromarray(draw(seed=9)).save(split.image_dir / '2.png', exif=tags)
-    repair_dataset({'train': split}, tmp_path / 'out')
+    repair_dataset({'train': split}, tmp_path / 'out', skip_bad=True)
     seen, written = (cv2.imread(str(p / 'train' / '2.png')) for p in (tmp_path, tmp_path / 'out'))
     assert (written == seen).all()
     assert (written[::-1, ::-1] == draw(seed=9)[..., ::-1]).all()
@@ -265,7 +283,7 @@ def test_16_bits_become_8_under_a_name_that_is_free(tmp_path):
     coco['images'][1]['file_name'] = '1.tif'
     split = write_split(tmp_path, coco=coco)
     cv2.imwrite(str(split.image_dir / '1.tif'), draw(seed=9, dtype='uint16'))
-    changes = repair_dataset({'train': split}, tmp_path / 'out')
+    changes = repair_dataset({'train': split}, tmp_path / 'out', skip_bad=True)
     assert [change.what for change in changes] == ['image: written anew as 8-bit RGB PNG']
     assert changes[0].after['file_name'] == '1_.png'
     assert not (tmp_path / 'out' / 'train' / '1_.png').is_symlink()
@@ -276,7 +294,7 @@ def test_what_is_left_can_be_loaded(tmp_path):
     from mmdet.registry import DATASETS
 
     splits, _ = plant_ten_faults(tmp_path / 'in')
-    repair_dataset(splits, tmp_path / 'out')
+    repair_dataset(splits, tmp_path / 'out', skip_bad=True)
     dataset = DATASETS.build(
         dict(
             type='DigitsDataset',
@@ -291,3 +309,183 @@ def test_what_is_left_can_be_loaded(tmp_path):
     assert sum(len(dataset.get_data_info(i)['instances']) for i in range(len(dataset))) == len(
         kept['annotations']
     )
+
+
+def resize_files(split, width, height):
+    for path in split.image_dir.iterdir():
+        cv2.imwrite(str(path), cv2.resize(cv2.imread(str(path)), (width, height)))
+
+
+def written(out):
+    return [box['bbox'] for box in json.loads((out / 'train.json').read_text())['annotations']]
+
+
+@pytest.mark.parametrize('factor', [3, 0.5])
+def test_files_resized_with_the_old_json(tmp_path, factor):
+    coco = make_coco(images=20)
+    coco['annotations'][-1]['bbox'] = [30, 3, 8, 14]
+    split = write_split(tmp_path, coco=coco)
+    resize_files(split, round(40 * factor), round(20 * factor))
+    repair_dataset({'train': split}, tmp_path / 'out')
+    expected = [[side * factor for side in box['bbox']] for box in coco['annotations']]
+    assert written(tmp_path / 'out') == expected
+    assert check_statuses(tmp_path / 'out') <= {'ok', 'warn'}
+
+
+def test_a_size_that_is_wrong_where_the_boxes_fit_the_file(tmp_path):
+    coco = make_coco(images=20)
+    for image in coco['images']:
+        image |= {'width': 20, 'height': 10}
+    repair_dataset({'train': write_split(tmp_path, coco=coco)}, tmp_path / 'out')
+    assert written(tmp_path / 'out') == [box['bbox'] for box in coco['annotations']]
+
+
+@pytest.mark.parametrize('size', [(100, 100), (40, 60)])
+def test_files_of_another_shape_are_refused(tmp_path, size):
+    split = write_split(tmp_path, coco=make_coco(images=20))
+    resize_files(split, *size)
+    with pytest.raises(InputError, match=r'leave no image(?s:.*)another size.*20 times'):
+        repair_dataset({'train': split}, tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize(
+    ('form', 'said'),
+    [
+        (lambda x, y, w, h: [x / 40, y / 20, w / 40, h / 20], 'x, y, width, height in fractions'),
+        (lambda x, y, w, h: [x, y, x + w, y + h], 'x1, y1, x2, y2 in pixels'),
+        (
+            lambda x, y, w, h: [x / 40, y / 20, (x + w) / 40, (y + h) / 20],
+            'x1, y1, x2, y2 in fractions',
+        ),
+        (
+            lambda x, y, w, h: [(x + w / 2) / 40, (y + h / 2) / 20, w / 40, h / 20],
+            'centre x, centre y, width, height in fractions',
+        ),
+    ],
+)
+@pytest.mark.parametrize('areas', [True, False], ids=['areas', 'no areas'])
+def test_boxes_of_another_form(tmp_path, form, said, areas):
+    coco, expected = make_coco(images=10), []
+    for number, box in enumerate(coco['annotations']):
+        box['bbox'][0] = 1 + 5 * (number % 6)
+        expected.append(list(box['bbox']))
+        box['bbox'] = form(*box['bbox'])
+        if not areas:
+            del box['area']
+    split = write_split(tmp_path, coco=coco)
+    found = check_dataset({'train': split}, decode=True)
+    named = outcome(found, 'train: form of the boxes')
+    assert (named.status, said in named.found) == ('fail', True)
+    assert 'train: boxes under 1 px' not in failures(found)
+    changes = repair_dataset({'train': split}, tmp_path / 'out')
+    assert written(tmp_path / 'out') == expected
+    assert f'box converted: it was {said}' in changes[-1].what
+    assert check_statuses(tmp_path / 'out') <= {'ok', 'warn'}
+
+
+def test_fractions_that_could_be_several_things_are_refused(tmp_path):
+    coco = make_coco(images=10)
+    for box in coco['annotations']:
+        box['bbox'] = [0.3, 0.3, 0.35, 0.4]
+    with pytest.raises(InputError, match=r'form of the boxes(?s:.*)only you can tell'):
+        repair_dataset({'train': write_split(tmp_path, coco=coco)}, tmp_path / 'out', skip_bad=True)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_loss_of_over_one_percent_is_to_be_asked_for(tmp_path):
+    coco = make_coco(images=100)
+    coco['annotations'][0]['bbox'] = coco['annotations'][5]['bbox'] = [4, 3, 0, 14]
+    split = write_split(tmp_path, coco=coco)
+    repair_dataset({'train': split}, tmp_path / 'one percent')
+    coco['annotations'][7]['bbox'] = [4, 3, 0, 14]
+    split.ann_file.write_text(json.dumps(coco))
+    with pytest.raises(InputError) as error:
+        repair_dataset({'train': split}, tmp_path / 'out')
+    assert 'would leave out 3 of 200 boxes; nothing was written' in error.value.what
+    assert 'it is under 1 px wide or high (3 times)' in error.value.found
+    assert not (tmp_path / 'out').exists()
+    repair_dataset({'train': split}, tmp_path / 'out', skip_bad=True)
+    assert len(written(tmp_path / 'out')) == 197
+
+
+def test_what_stands_twice_is_no_loss(tmp_path):
+    coco = make_coco(images=10)
+    coco['annotations'] += [box | {'id': box['id'] + 100} for box in coco['annotations']]
+    repair_dataset({'train': write_split(tmp_path, coco=coco)}, tmp_path / 'out')
+    assert len(written(tmp_path / 'out')) == 20
+
+
+def test_ignore_is_what_evaluation_takes_it_for(tmp_path):
+    from mmdet_digits.evaluation.annotations import read_annotations
+
+    coco = make_coco(images=10)
+    coco['annotations'][3]['ignore'] = 'yes'
+    split = write_split(tmp_path, coco=coco)
+    assert failures(check_dataset({'train': split})) == {
+        'train: values': 'warn',
+        'train: boxes marked iscrowd or ignore': 'warn',
+    }
+    repair_dataset({'train': split}, tmp_path / 'out')
+    for path in (split.ann_file, tmp_path / 'out' / 'train.json'):
+        assert len(read_annotations(path).truth) == 19
+    coco['annotations'][3]['ignore'] = 'perhaps'
+    split.ann_file.write_text(json.dumps(coco))
+    assert 'train: fields of annotations' in failures(check_dataset({'train': split}))
+    with pytest.raises(InputError, match='neither 0 nor 1'):
+        read_annotations(split.ann_file)
+
+
+def test_classes_that_are_no_digits_go_by_name(tmp_path):
+    coco = make_coco(images=10)
+    coco['categories'].insert(0, {'id': 77, 'name': 'plate'})
+    coco['annotations'] += [make_box(100 + n, n, [1, 1, 30, 15], 76) for n in range(1, 11)]
+    split = write_split(tmp_path, coco=coco)
+    with pytest.raises(InputError, match='--ignore-classes plate'):
+        repair_dataset({'train': split}, tmp_path / 'out')
+    changes = repair_dataset({'train': replace(split, ignore_classes=('plate',))}, tmp_path / 'out')
+    fixed = json.loads((tmp_path / 'out' / 'train.json').read_text())
+    assert (fixed['categories'], len(fixed['annotations'])) == (CATEGORIES, 20)
+    assert sum(c.what == 'box left out: its class is ignored' for c in changes) == 10
+    assert check_statuses(tmp_path / 'out') == {'ok'}
+
+
+def test_images_only(tmp_path):
+    coco = {'images': make_coco()['images']}
+    split = replace(write_split(tmp_path, 'test', coco), images_only=True)
+    assert failures(check_dataset({'test': split})) == {
+        'test: structure': 'warn',
+        'test: images without annotations': 'warn',
+    }
+    repair_dataset({'test': split}, tmp_path / 'out')
+    fixed = json.loads((tmp_path / 'out' / 'test.json').read_text())
+    assert fixed == coco | {'categories': CATEGORIES}
+
+
+def test_what_a_killed_repair_left_is_removed(tmp_path):
+    split = write_split(tmp_path)
+    stale, running = (tmp_path / f'.out.{n}.partial' for n in (2**22 + 1, os.getppid()))
+    stale.mkdir()
+    running.mkdir()
+    repair_dataset({'train': split}, tmp_path / 'out')
+    assert (stale.exists(), running.exists()) == (False, True)
+
+
+def test_images_are_not_read_again_that_are_known(tmp_path):
+    split = write_split(tmp_path)
+    known = known_images([inspect_split(split, decode=True)])
+    for path in split.image_dir.iterdir():
+        path.write_bytes(b'')
+    repair_dataset({'train': split}, tmp_path / 'out', known=known)
+    assert len(written(tmp_path / 'out')) == 6
+
+
+@pytest.mark.parametrize('prefix', ['images/1/', 'http://x.org/', '/data/local-files/?d=a/', '../'])
+def test_names_that_differ_in_folder_or_suffix_are_corrected(tmp_path, prefix):
+    split = write_split(tmp_path, coco=make_coco(images=10))
+    coco = json.loads(split.ann_file.read_text())
+    for image in coco['images']:
+        image['file_name'] = prefix + image['file_name'].replace('.png', '.jpg')
+    split.ann_file.write_text(json.dumps(coco))
+    repair_dataset({'train': split}, tmp_path / 'out')
+    assert json.loads((tmp_path / 'out' / 'train.json').read_text()) == make_coco(images=10)

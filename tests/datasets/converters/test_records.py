@@ -1,6 +1,10 @@
+import argparse
+import shlex
+
 import numpy as np
 import pytest
 
+from mmdet_digits.datasets.converters.command_line import class_list
 from mmdet_digits.datasets.converters.records import (
     build_coco,
     clip_boxes,
@@ -54,7 +58,20 @@ def test_clip_no_boxes():
 
 
 @pytest.mark.parametrize(
-    ('name', 'expected'), [('0', 0), ('9', 9), ('10', 0), ('x', None), ('', None), ('01', None)]
+    ('name', 'expected'),
+    [
+        ('0', 0),
+        ('9', 9),
+        ('10', 0),
+        ('9 ', 9),
+        ('\t7.0', 7),
+        ('10.0', 0),
+        ('x', None),
+        ('', None),
+        ('.0', None),
+        ('01', None),
+        ('\u200b7', None),
+    ],
 )
 def test_digit_of(name, expected):
     assert digit_of(name) == expected
@@ -153,3 +170,55 @@ def test_ten_bad_records_are_enough_to_read():
 def test_bad_boxes(box, digit, message):
     with pytest.raises(InputError, match=message):
         make_record('1.png', [box], [digit], 'x')
+
+
+def others(name, *classes):
+    return make_record(f'{name}.png', [(2, 3, 4, 5)], [7], 'x', others=classes)
+
+
+def test_classes_that_are_no_digits_have_to_be_ignored_by_name():
+    records = Records(others(1, 'border', ','), others(2, 'border', '\u200b7'), others(3))
+    with pytest.raises(InputError) as caught:
+        build_coco(records, size_of, skip_bad=True, ignore=[','])
+    assert r"found:    'border' (2), '\u200b7' (1)" in str(caught.value)
+    text = str(caught.value).partition('--ignore-classes ')[2].partition(' to leave')[0]
+    names = class_list(*shlex.split(text))
+    conversion = build_coco(records, size_of, ignore=names)
+    assert [box['category_id'] for box in conversion.coco['annotations']] == [8, 8, 8]
+    assert conversion.others == {'border': 2, ',': 1, '\u200b7': 1}
+
+
+def test_a_digit_is_not_to_be_ignored():
+    with pytest.raises(argparse.ArgumentTypeError, match='7: a digit'):
+        class_list('border,7')
+
+
+@pytest.mark.parametrize(
+    ('name', 'message'),
+    [
+        ('../x.png', r'\.\./x\.png does not stay in the folder'),
+        ('a/../../x.png', 'does not stay'),
+        ('a\\..\\x.png', 'does not stay'),
+        ('/x.png', 'does not stay'),
+        ('C:\\x.png', 'does not stay'),
+        ('', "'' does not stay"),
+        ('é' * 126 + '.png', 'has 256 bytes, 255 at most'),
+        ('1\0.png', r"'1\\x00\.png' has a NUL"),
+        ('1\udcff.png', r"'1\\udcff\.png' is no UTF-8"),
+    ],
+)
+def test_file_names_that_lead_elsewhere(name, message):
+    with pytest.raises(InputError, match=f'^record: the file name .*{message}'):
+        make_record(name, [], [], 'record')
+
+
+@pytest.mark.parametrize(
+    'name', ['1.png', 'a/b.png', '..png', 'é.png', 'a b.png', 'é' * 125 + '.png']
+)
+def test_file_names_that_stay(name):
+    assert make_record(name, [], [], 'record').file_name == name
+
+
+def test_numbers_that_are_no_ids():
+    conversion = build_coco(Records(record('20230115123456789012.png')), size_of)
+    assert (conversion.coco['images'][0]['id'], conversion.ids_from_names) == (1, False)

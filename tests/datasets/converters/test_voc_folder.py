@@ -73,7 +73,10 @@ def test_a_size_that_is_not_told(tmp_path, size):
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        (dict(objects=[thing(), thing('cat')]), r"1\.xml, object 2: 'cat' is no digit"),
+        (dict(objects=[thing(box=('inf', 1, 2, 3))]), r'object 1: bndbox/xmin is inf, expected'),
+        (dict(size=SIZE.replace('100', '1e999')), 'size/width is 1e999'),
+        (dict(name='..'), r'1\.xml: the file name \.\. does not stay in the folder'),
+        (dict(name='a' * 260), r'the file name a+\.\.\. has 260 bytes, 255 at most'),
         (dict(objects=[thing(box=('a', 1, 2, 3))]), r'object 1: bndbox/xmin is a, expected'),
         (dict(objects=[thing(box=(1, 1, 0, 3))]), r'1\.xml: box 1 is 0 x 3 px'),
         (dict(objects=['<object><name>3</name></object>']), r'object 1: lacks bndbox/xmin'),
@@ -94,3 +97,18 @@ def test_folders_without_xml(tmp_path):
         VocFolder(tmp_path)
     with pytest.raises(InputError, match='is no folder'):
         VocFolder(tmp_path / 'none')
+
+
+def test_boxes_of_other_classes_are_kept_apart(tmp_path):
+    write(tmp_path, thing('border'), thing('7.0'), thing(' 9 '), thing(':'))
+    record = VocFolder(tmp_path)[0]
+    assert (record.digits.tolist(), record.others) == ([7, 9], ('border', ':'))
+
+
+def test_endings_and_line_ends_as_windows_has_them(tmp_path):
+    path = write(tmp_path, thing('3')) / '1.xml'
+    path.with_suffix('.XML').write_bytes(
+        b'\xef\xbb\xbf' + path.read_bytes().replace(b'>', b'>\r\n')
+    )
+    path.unlink()
+    assert VocFolder(tmp_path)[0].digits.tolist() == [3]

@@ -1,9 +1,16 @@
+from collections import Counter
+
 import pytest
 from PIL import Image
 
 from mmdet_digits.datasets.converters.image_sizes import ImageSizes
 from mmdet_digits.datasets.converters.records import build_coco
-from mmdet_digits.datasets.converters.yolo import YoloFolder, digits_of_classes, read_names
+from mmdet_digits.datasets.converters.yolo import (
+    YoloFolder,
+    digits_of_classes,
+    find_names,
+    read_names,
+)
 from mmdet_digits.utils.errors import InputError
 
 
@@ -67,21 +74,40 @@ def test_class_names(folders):
         ('classes.txt', '1\n0\n', ['1', '0']),
         ('data.yaml', "nc: 2\nnames: ['1', '0']\n", ['1', '0']),
         ('data.yaml', 'names:\n  1: 0\n  0: 1\n', ['1', '0']),
+        ('data.yaml', "names: {'0': '9 ', '1': 7}\n", ['9', '7']),
+        ('data.yaml', "\ufeffnames:\r\n- ' 1'\r\n- '0'\r\n", ['1', '0']),
+        ('DATA.YML', 'names: [1, 0]', ['1', '0']),
+        (
+            'classes.txt',
+            '\ufeff1 \r\nmarinara sauce\r\n\r\n0\r\n\r\n',
+            ['1', 'marinara sauce', '', '0'],
+        ),
     ],
 )
 def test_read_names(tmp_path, name, text, expected):
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_bytes(text.encode())
     assert read_names(tmp_path / name) == expected
 
 
-@pytest.mark.parametrize('text', ['path: x\n', 'names: {1: a}\n', 'names: [\n', '', 'names: 3\n'])
+@pytest.mark.parametrize(
+    'text',
+    [
+        'path: x\n',
+        'names: {1: a}\n',
+        'names: {x: 1}',
+        'names: [\n',
+        '',
+        'names: 3\n',
+        b'names: \xff',
+    ],
+)
 def test_no_names(tmp_path, text):
-    (tmp_path / 'data.yaml').write_text(text)
+    (tmp_path / 'data.yaml').write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InputError, match=r'data\.yaml: no class names'):
         read_names(tmp_path / 'data.yaml')
 
 
-@pytest.mark.parametrize('names', [['0', 'cat'], ['0', '0'], ['10', '0'], []])
+@pytest.mark.parametrize('names', [['dog', 'cat'], ['0', '0'], ['10', '0'], []])
 def test_names_that_are_no_digits(names):
     with pytest.raises(InputError, match='expected: digits, each once'):
         digits_of_classes(names)
@@ -127,3 +153,67 @@ def test_folders_that_do_not_belong_together(folders, tmp_path):
         YoloFolder(labels, labels)
     with pytest.raises(InputError, match='nowhere is no folder'):
         YoloFolder(images, tmp_path / 'nowhere')
+
+
+@pytest.mark.parametrize('place', ['labels/classes.txt', 'data.yaml', '../data.yaml'])
+def test_the_class_order_that_lies_beside_counts(folders, tmp_path, place):
+    content = {'.txt': '5\n8\n', '.yaml': "names: ['5', '8']\n"}
+    folder = tmp_path / 'train'
+    folder.mkdir()
+    labels = folders[1].rename(folder / 'labels')
+    path = folder / place
+    path.write_text(content[path.suffix])
+    names, origin = find_names(labels)
+    assert names == ['5', '8']
+    assert origin == f'by {path.resolve()}'
+
+
+def test_without_class_names_class_0_is_the_digit_0(folders, tmp_path):
+    (tmp_path / 'data.yaml').write_text('something: else\n')
+    names, origin = find_names(folders[1])
+    assert names == [*'0123456789']
+    assert origin.startswith(f'no classes.txt or data.yaml with names in {folders[1]}')
+
+
+def test_two_class_orders_have_to_agree(folders, tmp_path):
+    write(folders[1], '1\n10\n7.0\n', name='classes.txt')
+    (tmp_path / 'data.yaml').write_text('names: {"0": 1, "1": 0, "2": 7}\n')
+    names, origin = find_names(folders[1])
+    assert (names[0], origin.count(' and ')) == ('1', 1)
+    (tmp_path / 'data.yaml').write_text('names: [1, 7, 0]\n')
+    with pytest.raises(InputError, match=r'(?s)labels/classes\.txt: 1, 10.*data\.yaml: 1, 7, 0'):
+        find_names(folders[1])
+
+
+def test_boxes_of_other_classes_are_kept_apart(folders):
+    write(folders[1], '1 0.1 0.5 0.08 0.4\n0 0.35 0.5 0.1 0.4\n1 0.5 0.5 0.9 0.9\n')
+    records = YoloFolder(*folders, ['7', 'border', ':'])
+    assert (records[0].digits.tolist(), records[0].others) == ([7], ('border', 'border'))
+    notes = list(records.notes(Counter(records[0].others)))
+    assert 'Classes that are no digits and have no boxes: :.' in notes
+    assert 'Images without a text file, taken as images without digits: 1.' in notes
+
+
+def test_what_other_tools_write_is_read(folders):
+    images, labels = folders
+    (labels / '1.txt').unlink()
+    content = '\ufeff7.0 0.5 0.5 1.0000004 1\r\n3e0 0.5 -0.0000004 0.1 0.5\r\n'
+    (labels / '1.TXT').write_bytes(content.encode())
+    record = YoloFolder(images, labels)[0]
+    assert record.digits.tolist() == [7, 3]
+    assert record.bboxes[0].round(3).tolist() == [0, 0, 100, 50]
+
+
+def test_no_label_file_is_no_success(folders, tmp_path):
+    images, labels = folders
+    (labels / '1.txt').rename(tmp_path / '1.txt')
+    write(labels, '1', name='classes.txt')
+    (labels / 'train').mkdir()
+    with pytest.raises(InputError, match=r'no label file in it(?s:.*)classes\.txt, train/'):
+        YoloFolder(images, labels)
+
+
+def test_two_label_files_of_one_image(folders):
+    write(folders[1], '', name='1.TXT')
+    with pytest.raises(InputError, match=r'two text files(?s:.*)1\.TXT, 1\.txt'):
+        YoloFolder(*folders)
