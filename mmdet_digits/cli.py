@@ -37,6 +37,7 @@ with paused_collector():
     from mmdet_digits.utils.config_files import check_needed, load_config_file
     from mmdet_digits.utils.errors import InputError
     from mmdet_digits.utils.files import LOCK, check_writable, held_folder
+    from mmdet_digits.utils.pipes import reader_may_leave
     from mmdet_digits.utils.preflight import (
         check_data,
         check_options,
@@ -312,6 +313,7 @@ def use_tta(cfg: Config, factors: Sequence[float] = (0.75, 1.0, 1.5)) -> None:
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
 
 
+@reader_may_leave()
 def run_tool(main: Callable[[], None], debug: bool = '--debug' in sys.argv) -> None:
     """Run a tool; print what its user can put right without a traceback and exit with status 1.
 

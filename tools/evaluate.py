@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-import rich
+from rich.console import Console
 
 from mmdet_digits.cli import run_tool
 from mmdet_digits.evaluation.annotations import read_annotations
@@ -42,7 +42,7 @@ def main():
         args.backend,
     )
     print(f'{args.pred} on {args.ann}, numbers by {args.assembly}')
-    rich.print(metrics_table(metrics))
+    Console(markup=False).print(metrics_table(metrics))
     if args.json:
         sources = dict(pred=args.pred, ann_file=args.ann, assembly=args.assembly)
         write_file(args.json, json.dumps({**sources, **metrics}, indent=2) + '\n')

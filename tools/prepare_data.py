@@ -18,6 +18,7 @@ from mmdet_digits.datasets.synthetic.writer import SplitSummary
 from mmdet_digits.utils.arguments import name_list
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import check_outputs, check_writable
+from mmdet_digits.utils.pipes import reader_may_leave
 from mmdet_digits.visualization.progress import image_progress
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -181,10 +182,11 @@ def summary_table(summaries: list[SplitSummary]) -> Table:
     return table
 
 
+@reader_may_leave()
 def main(argv: list[str] | None = None) -> int:
     """Run; returns the exit status."""
     args = parse_args(argv)
-    console = Console()
+    console = Console(markup=False)
     try:
         (run_synthetic if args.command == 'synthetic' else run_link)(args, console)
     except InputError as error:

@@ -4,7 +4,7 @@ import json
 from math import isnan
 from pathlib import Path
 
-import rich
+from rich.console import Console
 
 from mmdet_digits.cli import (
     build_runner,
@@ -91,7 +91,7 @@ def run(args, cfg):
         defined = {name: None if isnan(value) else value for name, value in metrics.items()}
         write_file(out, json.dumps({**sources, **defined}, indent=2) + '\n')
         print('{checkpoint} on {ann_file}'.format(**sources))
-        rich.print(metrics_table(metrics))
+        Console(markup=False).print(metrics_table(metrics))
         print(f'written to {out}')
         if args.submission:
             submit(args.submission, args.out, sources['ann_file'], cfg.test_evaluator)

@@ -196,12 +196,15 @@ def file_version(path: str) -> Version | None:
 def free_memory() -> int | None:
     """Bytes of memory that a new program could use; None where the system does not tell."""
     meminfo = Path('/proc/meminfo')
-    found = meminfo.is_file() and re.search(r'MemAvailable:\s*(\d+) kB', meminfo.read_text())
+    text = meminfo.read_text(encoding='utf-8') if meminfo.is_file() else ''
+    found = re.search(r'MemAvailable:\s*(\d+) kB', text)
     if not found:
         return None
     limits = [int(found[1]) * 2**10]
     group = Path('/sys/fs/cgroup')  # of a container
-    if (group / 'memory.max').is_file() and (group / 'memory.max').read_text().strip().isdigit():
-        limit, used = (int((group / f'memory.{name}').read_text()) for name in ('max', 'current'))
+    files = [group / 'memory.max', group / 'memory.current']
+    texts = [file.read_text(encoding='utf-8') for file in files if file.is_file()]
+    if len(texts) == 2 and texts[0].strip().isdigit():
+        limit, used = map(int, texts)
         limits.append(max(limit - used, 0))
     return min(limits)

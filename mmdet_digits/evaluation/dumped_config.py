@@ -20,7 +20,7 @@ def read_settings(path: Path | str) -> dict[str, Any]:
         InputError: the file is not Python.
     """
     try:
-        statements = ast.parse(Path(path).read_text()).body
+        statements = ast.parse(Path(path).read_text(encoding='utf-8')).body
     except (SyntaxError, ValueError) as error:
         raise InputError(
             f'{path}: not a dumped config.',

@@ -167,13 +167,13 @@ def _check_apart(paths: list[Path], folders: list[Path], inputs: list[Path]) -> 
             raise InputError(
                 f'{path}: named for two outputs.', 'one place', 'two', 'give one another name'
             )
+    sources = {source.resolve(): source for source in inputs}
     for path, place in places:
-        within = {place, *place.parents} if path in folders else {place}
-        for source in inputs:
-            if source.resolve() in within:
+        for within in (place, *place.parents) if path in folders else (place,):
+            if within in sources:
                 raise InputError(
                     f'{path}: an input would be replaced; nothing was written.',
-                    f'{source}, which is read',
+                    f'{sources[within]}, which is read',
                     'outputs apart from what is read',
                     'name another place for the output',
                 )

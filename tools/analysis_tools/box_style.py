@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import rich
+from rich.console import Console
 from rich.table import Table
 
 from mmdet_digits.cli import run_tool
@@ -68,7 +68,7 @@ def run_fit(args):
     tight, true = pair_boxes(predictions, annotations, args.score_thr)
     style, fits = fit_box_style(tight, true, args.iou_thr)
     print(f'{fits.sum():,} of {len(true):,} pairs of a detection and a true box agree')
-    rich.print(fit_table(tight[fits], style.apply(tight[fits]), true[fits]))
+    Console(markup=False).print(fit_table(tight[fits], style.apply(tight[fits]), true[fits]))
     print(style)
     origin = dict(pred=args.pred, ann=args.ann, pairs=int(fits.sum()))
     write_box_style(args.out, style, origin)

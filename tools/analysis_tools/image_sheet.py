@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import rich
+from rich.console import Console
 from rich.table import Table
 
 from mmdet_digits.apis.image_list import find_images
@@ -59,7 +59,7 @@ def main():
     for folder in args.folders:
         numbers = (str(n) for n, (whose, _) in enumerate(images, start=1) if whose == folder)
         key.add_row(folder, ' '.join(numbers))
-    rich.print(key)
+    Console(markup=False).print(key)
     print(f'written to {args.out}')
 
 

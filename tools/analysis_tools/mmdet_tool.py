@@ -10,7 +10,7 @@ import argparse
 import os
 from pathlib import Path
 
-import rich
+from rich.console import Console
 from rich.table import Table
 
 from mmdet_digits.apis.mmdet_tools import list_tools, run_mmdet_tool
@@ -34,7 +34,7 @@ def main():
         table = Table('name', 'what it does')
         for name, purpose in list_tools().items():
             table.add_row(name, purpose)
-        rich.print(table)
+        Console(markup=False).print(table)
         return
     default = os.environ.get('DIGITS_DATA_ROOT', REPOSITORY / 'data' / 'digits')
     root = Path(args.data_root or default).resolve()

@@ -81,7 +81,7 @@ def main():
         f'{counts[:NO_DIGIT].trace():,} of {counts[:NO_DIGIT].sum():,} digits right, '
         f'{counts[:NO_DIGIT, NO_DIGIT].sum():,} missed, {counts[NO_DIGIT].sum():,} extra'
     )
-    Console().print(pairs_table(counts))
+    Console(markup=False).print(pairs_table(counts))
     print(f'written to {args.out}')
 
 

@@ -73,7 +73,7 @@ def iou_value(text):
 
 def main():
     args = parse_args()
-    console = Console()
+    console = Console(markup=False)
     outputs = [args.out / name for name in FILES]
     inputs = (args.pred, args.ann, args.report_pred, args.report_ann)
     check_outputs(outputs, args.overwrite, inputs=inputs)

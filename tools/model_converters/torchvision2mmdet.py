@@ -8,6 +8,7 @@ from mmdet_digits.categories import DIGITS
 from mmdet_digits.models.torchvision_weights import ARCHS, convert_file
 from mmdet_digits.utils.arguments import positive
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.pipes import reader_may_leave
 
 
 def parse_args() -> argparse.Namespace:
@@ -27,6 +28,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@reader_may_leave()
 def main() -> int:
     """Convert, and say what was written."""
     args = parse_args()
