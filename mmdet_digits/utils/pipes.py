@@ -3,8 +3,10 @@
 import contextlib
 import logging
 import os
+import select
 import sys
 from collections.abc import Iterator
+from typing import TextIO
 
 BROKEN_PIPE = 141  # 128 + SIGPIPE, as shells have it
 
@@ -30,9 +32,10 @@ def reader_may_leave() -> Iterator[None]:
         sys.exit(BROKEN_PIPE)
 
 
-def _is_broken(stream) -> bool:
-    try:
-        stream.flush()
-    except BrokenPipeError:
-        return True
-    return False
+def _is_broken(stream: TextIO) -> bool:
+    """Whether a stream is a pipe without a reader."""
+    if not hasattr(select, 'poll'):
+        return False
+    poll = select.poll()
+    poll.register(stream.fileno(), 0)  # an error is reported though not asked for
+    return bool(poll.poll(0))
