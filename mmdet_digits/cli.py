@@ -7,6 +7,7 @@ functions that need torch import what needs it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import logging
 import multiprocessing
@@ -28,7 +29,8 @@ from mmdet_digits.engine.distributed import enter_run, join_processes, lost_proc
 from mmdet_digits.utils.checks import Status
 from mmdet_digits.utils.config_files import check_needed, load_config_file
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import check_writable
+from mmdet_digits.utils.files import LOCK, check_writable, held_folder
+from mmdet_digits.utils.pipes import reader_may_leave
 from mmdet_digits.utils.repository import DATA_ROOT, REPOSITORY
 
 if TYPE_CHECKING:
@@ -182,6 +184,19 @@ def stop_on_failures(cfg: Config, splits: Sequence[str], insist: bool) -> None:
         print_log(str(shown), 'current', logging.WARNING)
 
 
+def hold_work_dir(cfg: Config, lock: str = LOCK) -> contextlib.AbstractContextManager:
+    """Hold the work dir of a run, in the first of its processes, so that no other run writes to it.
+
+    Args:
+        cfg: the config as it will be run.
+        lock: name of the lock; runs with another may write there too, to other files.
+
+    Raises:
+        InputError: on entering, another run holds it.
+    """
+    return contextlib.nullcontext() if process_rank() else held_folder(cfg.work_dir, lock)
+
+
 def build_runner(cfg: Config) -> Runner:
     """The runner of a config: MMEngine's, less noisy, or the one its ``runner_type`` names.
 
@@ -317,6 +332,7 @@ def use_tta(cfg: Config, factors: Sequence[float] = (0.75, 1.0, 1.5)) -> None:
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
 
 
+@reader_may_leave()
 def run_tool(main: Callable[[], None], debug: bool = '--debug' in sys.argv) -> None:
     """Run a tool; print what its user can put right without a traceback and exit with status 1.
 

@@ -34,7 +34,8 @@ def parse_args():
 
 def main():
     args = parse_args()
-    check_outputs(filter(None, [args.out, args.submission]), args.overwrite)
+    inputs = (args.pred, args.images, args.ann, args.assembly)
+    check_outputs(filter(None, [args.out, args.submission]), args.overwrite, inputs=inputs)
     assembly, which = choose_assembly(args.assembly, args.pred)
     image_ids = read_ids(args.images) if args.images else read_image_ids(args.ann)
     predictions = read_predictions(args.pred)

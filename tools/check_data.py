@@ -26,6 +26,8 @@ from mmdet_digits.datasets.checks.splits import (
 from mmdet_digits.utils.arguments import name_list, positive
 from mmdet_digits.utils.checks import Check, Status
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import check_writable
+from mmdet_digits.utils.pipes import reader_may_leave
 from mmdet_digits.utils.repository import DATA_ROOT
 from mmdet_digits.visualization.check_report import count_checks, print_report
 from mmdet_digits.visualization.progress import image_progress
@@ -86,6 +88,7 @@ def run(args: argparse.Namespace, console: Console, advance: Callable[[], None])
     splits = splits_of(args)
     if args.fix:
         check_new(args.fix)
+        check_writable(args.fix.parent)
     found = {
         name: inspect_split(split, args.decode, args.workers, advance)
         for name, split in splits.items()
@@ -107,7 +110,8 @@ def run(args: argparse.Namespace, console: Console, advance: Callable[[], None])
         summary = count_checks(check for checks in groups.values() for check in checks)
         listed = args.fix / 'changes.json'
         text = f'{args.fix}: repaired copy, {len(changes):,} changes in {listed}; now {summary}.'
-        (console if not args.json else Console(stderr=True)).print(text, soft_wrap=True)
+        console = Console(stderr=True, markup=False) if args.json else console
+        console.print(text, soft_wrap=True)
     return int(any(c.status is Status.FAIL for checks in groups.values() for c in checks))
 
 
@@ -120,15 +124,16 @@ def print_checks(groups: Mapping[str, list[Check]], as_json: bool) -> None:
     print_report([(name, check) for name, checks in groups.items() for check in checks], groups)
 
 
+@reader_may_leave()
 def main(argv: list[str] | None = None) -> int:
     """Run; returns the exit status."""
     args = parse_args(argv)
     there = args.fix and args.fix.exists()
-    progress = image_progress(Console(stderr=True))
+    progress = image_progress(Console(stderr=True, markup=False))
     task = progress.add_task('images', total=None)
     try:
         with progress:
-            return run(args, Console(), lambda: progress.advance(task))
+            return run(args, Console(markup=False), lambda: progress.advance(task))
     except InputError as error:
         print(f'error: {error}', file=sys.stderr)
         return 1

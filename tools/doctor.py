@@ -41,13 +41,15 @@ def main():
     from mmdet_digits.utils.checks import Status
     from mmdet_digits.utils.doctor import examine
     from mmdet_digits.utils.doctor_steps import Subject
+    from mmdet_digits.utils.pipes import reader_may_leave
     from mmdet_digits.visualization.check_report import as_json, print_report
 
     args = parse_args()
     subject = Subject(args.config, args.data_root)
     checks = list(examine(subject, announce, args.debug))
     announce('')
-    print(as_json(checks)) if args.json else print_report(checks, {'Data'})
+    with reader_may_leave():
+        print(as_json(checks)) if args.json else print_report(checks, {'Data'})
     sys.exit(any(check.status is Status.FAIL for _, check in checks))
 
 

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-import rich
+from rich.console import Console
 
 from mmdet_digits.cli import run_tool
 from mmdet_digits.evaluation.annotations import read_annotations
@@ -33,7 +33,7 @@ def parse_args():
 def main():
     args = parse_args()
     if args.json:
-        check_outputs([args.json], args.overwrite)
+        check_outputs([args.json], args.overwrite, inputs=[args.pred, args.ann, args.assembly])
     assembly, which = choose_assembly(args.assembly, args.pred)
     metrics = evaluate_predictions(
         read_predictions(args.pred),
@@ -42,7 +42,7 @@ def main():
         args.gt_order,
     )
     print(f'{args.pred} on {args.ann}, number assembly: {which}')
-    rich.print(metrics_table(metrics))
+    Console(markup=False).print(metrics_table(metrics))
     if args.json:
         sources = dict(pred=args.pred, ann_file=args.ann, assembly=which)
         write_file(args.json, json.dumps({**sources, **metrics}, indent=2) + '\n')

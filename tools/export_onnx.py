@@ -62,7 +62,8 @@ def main():
     from mmdet_digits.apis.onnx_export import export_onnx
     from mmdet_digits.apis.predictor import load_detector
 
-    check_outputs([args.out], args.overwrite)
+    inputs = [args.config, args.checkpoint]
+    check_outputs([args.out], args.overwrite, inputs=inputs)
     images = find_images(args.check) if args.check else []
     if images:
         import_extra('onnxruntime', 'onnx')

@@ -117,7 +117,7 @@ def main():
     check_apart(paths, files, pictures)
     cfg = load_config(args, splits=())
     assembly, said = choose_assembly(args, cfg)
-    console = Console()
+    console = Console(markup=False)
     results, seconds = predict(load_model(args, cfg), cfg, paths, args, console)
     failures = {result.index: result.error for result in results if result.error}
     read = len(paths) - len(failures)

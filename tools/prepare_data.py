@@ -17,6 +17,8 @@ from mmdet_digits.datasets.synthetic.spec import draw_image
 from mmdet_digits.datasets.synthetic.writer import SplitSummary
 from mmdet_digits.utils.arguments import name_list
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import check_outputs, check_writable
+from mmdet_digits.utils.pipes import reader_may_leave
 from mmdet_digits.visualization.progress import image_progress
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -44,7 +46,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--look', choices=LOOKS, default='street', help='as hard to read as SVHN, or easy'
     )
     draw.add_argument('--workers', type=int, metavar='N', help='processes (default: one per CPU)')
-    draw.add_argument('--overwrite', action='store_true', help='replace an earlier synthetic set')
+    draw.add_argument('--overwrite', action='store_true', help='replace what an earlier run drew')
     draw.add_argument('--contact-sheet', type=Path, metavar='FILE', help='PNG of the first images')
     draw.add_argument('--boxes', action='store_true', help='draw boxes on the contact sheet')
     add_source_options(draw)
@@ -104,6 +106,8 @@ def run_synthetic(args: argparse.Namespace, console: Console) -> None:
     """Draw the dataset and say what was written."""
     source = read_source(args)
     spec = DatasetSpec(args.train, args.valid, args.test, args.seed, args.look, source)
+    inputs = (args.glyphs, args.fonts, args.backgrounds, args.layouts, args.box_style)
+    check_outputs(filter(None, [args.contact_sheet]), args.overwrite, inputs=inputs)
     progress = image_progress(console)
     tasks = {}
 
@@ -134,6 +138,7 @@ def run_synthetic(args: argparse.Namespace, console: Console) -> None:
 
 def run_link(args: argparse.Namespace, console: Console) -> None:
     """Link the dataset and say what stands now."""
+    check_writable(args.out.parent)
     parts = {'valid': args.valid, 'test': args.test}
     splits, notes = link_dataset(args.source, args.out, parts, args.seed, args.ignore_classes)
     console.print(f'{args.out} links to {args.source}:', soft_wrap=True)
@@ -182,10 +187,11 @@ def summary_table(summaries: list[SplitSummary]) -> Table:
     return table
 
 
+@reader_may_leave()
 def main(argv: list[str] | None = None) -> int:
     """Run; returns the exit status."""
     args = parse_args(argv)
-    console = Console()
+    console = Console(markup=False)
     try:
         (run_synthetic if args.command == 'synthetic' else run_link)(args, console)
     except InputError as error:

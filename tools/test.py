@@ -10,13 +10,14 @@ import os
 from math import isnan
 from pathlib import Path
 
-import rich
+from rich.console import Console
 
 from mmdet_digits.apis.unlabelled_images import list_unlabelled_images
 from mmdet_digits.cli import (
     build_runner,
     config_parser,
     find_checkpoint,
+    hold_work_dir,
     load_config,
     run_tool,
     stop_on_failures,
@@ -42,8 +43,13 @@ def parse_args():
     parser.add_argument('--out', help='save the predictions to this .pkl file instead')
     parser.add_argument('--submission', help='save pred.json and pred.csv in this .zip file')
     parser.add_argument('--show', action='store_true', help='show the predictions in a window')
-    parser.add_argument('--show-dir', help='save pictures of the predictions in this folder')
+    parser.add_argument(
+        '--show-dir',
+        help='save pictures of the predictions in this folder; a relative one is made in the new '
+        'folder of the run',
+    )
     parser.add_argument('--wait-time', type=float, default=2, help='seconds per picture of --show')
+    parser.add_argument('--overwrite', action='store_true', help='replace earlier outputs')
     parser.add_argument('--tta', action='store_true', help='merge predictions at several scales')
     args = parser.parse_args()
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
@@ -53,58 +59,72 @@ def parse_args():
 
 def main():
     args = parse_args()
-    from mmdet_digits.engine.hooks.throughput_hook import ThroughputHook
-
     cfg = load_config(args, splits=('test',))
     cfg.load_from = str(find_checkpoint(args.checkpoint))
+    check_places(args, cfg)
     assembly = assembly_of(cfg)
     unlabelled = list_unlabelled_images(cfg)
     if args.show or args.show_dir:
         cfg.default_hooks.visualization.update(
             draw=True, show=args.show, wait_time=args.wait_time, test_out_dir=args.show_dir
         )
-    if args.submission:
-        check_outputs([args.submission], overwrite=False)
-    dump = args.out or str(Path(cfg.work_dir, 'predictions.pkl'))
-    add_metric(cfg, dict(type='DumpDetResults', out_file_path=dump))
+    args.out = args.out or str(Path(cfg.work_dir, 'predictions.pkl'))
+    add_metric(cfg, dict(type='DumpDetResults', out_file_path=args.out))
     stop_on_failures(cfg, () if unlabelled else ('test',), args.no_preflight)
     if args.tta:
         use_tta(cfg)
+    with hold_work_dir(cfg, '.test.lock'):
+        run(args, cfg, assembly)
+
+
+def check_places(args, cfg):
+    dataset = cfg.test_dataloader.dataset
+    names = (dataset.get('ann_file'), dataset.get('data_prefix', {}).get('img'))
+    data = [Path(dataset.get('data_root') or '', name) for name in names if name]
+    files = filter(None, [args.out, args.submission])
+    shown = [args.show_dir] if args.show_dir and Path(args.show_dir).is_absolute() else []
+    check_outputs(files, args.overwrite, shown, [args.config, args.checkpoint, *data])
+    check_outputs([Path(cfg.work_dir, 'metrics.json')], overwrite=True)
+
+
+def run(args, cfg, assembly):
+    from mmdet_digits.engine.hooks.throughput_hook import ThroughputHook
 
     runner = build_runner(cfg)
     throughput = ThroughputHook()
     runner.register_hook(throughput)
     metrics = {**runner.test(), 'images_per_second': throughput.images_per_second}
+    if runner.rank:
+        return
+    dataset = cfg.test_dataloader.dataset
+    sources = dict(
+        config=args.config,
+        checkpoint=args.checkpoint,
+        ann_file=str(Path(dataset.data_root, dataset.ann_file)),
+        assembly=describe_assembly(assembly),
+    )
+    defined = {name: None if isnan(value) else value for name, value in metrics.items()}
+    write_file(
+        Path(cfg.work_dir, 'metrics.json'), json.dumps({**sources, **defined}, indent=2) + '\n'
+    )
+    print('{checkpoint} on {ann_file}, number assembly: {assembly}'.format(**sources))
+    Console(markup=False).print(metrics_table(metrics))
+    save_numbers(runner.test_loop.dataloader.dataset, assembly, args, cfg.work_dir)
+    print(f'written to {cfg.work_dir}: metrics.json, numbers.csv, pred.json')
 
-    if runner.rank == 0:
-        dataset = cfg.test_dataloader.dataset
-        sources = dict(
-            config=args.config,
-            checkpoint=args.checkpoint,
-            ann_file=str(Path(dataset.data_root, dataset.ann_file)),
-            assembly=describe_assembly(assembly),
-        )
-        out = Path(cfg.work_dir, 'metrics.json')
-        defined = {name: None if isnan(value) else value for name, value in metrics.items()}
-        write_file(out, json.dumps({**sources, **defined}, indent=2) + '\n')
-        print('{checkpoint} on {ann_file}, number assembly: {assembly}'.format(**sources))
-        rich.print(metrics_table(metrics))
-        save_numbers(dump, runner.test_loop.dataloader.dataset, assembly, args, cfg.work_dir)
-        print(f'written to {cfg.work_dir}: metrics.json, numbers.csv, pred.json')
 
-
-def save_numbers(dump, dataset, assembly, args, folder):
+def save_numbers(dataset, assembly, args, folder):
     """Write what was found, and the numbers made of it."""
     images = [dataset.get_data_info(image) for image in range(len(dataset))]
     image_ids = [image['img_id'] for image in images]
     names = [os.path.relpath(image['img_path'], dataset.data_prefix['img']) for image in images]
-    predictions = read_predictions(dump, may_be_empty=True)
+    predictions = read_predictions(args.out, may_be_empty=True)
     detections = predictions.to_detections(image_ids, 'the images of the test')
     numbers = assemble_numbers(detections, assembly)
     pred = Path(folder, 'pred.json')
     write_file(pred, predictions_json(predictions))
     write_file(Path(folder, 'numbers.csv'), numbers_table(image_ids, names, detections, numbers))
-    for path in (dump, pred):
+    for path in (args.out, pred):
         write_assembly_beside(path, assembly)
     if args.submission:
         write_submission(args.submission, predictions, image_ids, numbers.strings)

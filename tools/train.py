@@ -6,6 +6,7 @@ from urllib.error import URLError
 from mmdet_digits.cli import (
     build_runner,
     config_parser,
+    hold_work_dir,
     load_config,
     resume_from,
     run_tool,
@@ -33,8 +34,6 @@ def parse_args():
 
 def main():
     args = parse_args()
-    from mmdet_digits.engine.hooks.resumed_schedule_hook import ResumedScheduleHook
-    from mmdet_digits.engine.surviving import surviving
     from mmdet_digits.utils.config_checks import scale_learning_rate
 
     cfg = load_config(args, splits=('train', 'val'))
@@ -47,6 +46,13 @@ def main():
     if args.resume:
         replan = resume_from(cfg, None if args.resume == 'auto' else args.resume)
     stop_on_failures(cfg, ('train', 'val'), args.no_preflight)
+    with hold_work_dir(cfg):
+        train(cfg, replan)
+
+
+def train(cfg, replan):
+    from mmdet_digits.engine.hooks.resumed_schedule_hook import ResumedScheduleHook
+    from mmdet_digits.engine.surviving import surviving
 
     runner = build_runner(cfg)
     if cfg.get('resume'):

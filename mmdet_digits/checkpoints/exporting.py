@@ -46,7 +46,7 @@ def export_weights(
         raise InputError(
             f'{dst}: not a name for such a file.', dst.suffix or 'none', SUFFIX, 'add it'
         )
-    check_outputs([dst], overwrite)
+    check_outputs([dst], overwrite, inputs=[src])
     checkpoint = read_checkpoint(src)
     weights = _kept(weights_of(checkpoint), drop, src)
     weights = {name: _cast(name, value, dtype, src) for name, value in weights.items()}

@@ -48,7 +48,8 @@ def go_on(work_dir: str) -> str:
     last = Path(work_dir, 'last_checkpoint')
     if not last.is_file():
         return '\n       There is no checkpoint yet: the same command starts over.'
-    return f'\n       Then go on with: the same command and --resume {last.read_text().strip()}'
+    checkpoint = last.read_text(encoding='utf-8').strip()
+    return f'\n       Then go on with: the same command and --resume {checkpoint}'
 
 
 def start_anew(work_dir: str) -> str:

@@ -129,7 +129,7 @@ def read_run(folder: Path | str) -> RunHistory:
 def _read_records(path: Path, notes: list[str]) -> list[dict[str, Any]]:
     """Read the lines of a scalars file; a last one that is cut off is noted and left out."""
     records = []
-    lines = path.read_text(errors='replace').splitlines()
+    lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
     for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line)
@@ -187,7 +187,8 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def _read_log(folder: Path) -> str:
-    return ''.join(path.read_text(errors='replace') for path in sorted(folder.glob('*.log')))
+    logs = sorted(folder.glob('*.log'))
+    return ''.join(path.read_text(encoding='utf-8', errors='replace') for path in logs)
 
 
 def _last_number(pattern: str, text: str) -> int | None:
@@ -211,7 +212,8 @@ def _finished_epochs(folder: Path, iterations, validations, iters_per_epoch: int
     if iters_per_epoch:
         finished = max(finished, last // iters_per_epoch)
     pointer = folder / 'last_checkpoint'
-    saved = _last_number(r'epoch_(\d+)\.pth', pointer.read_text()) if pointer.is_file() else None
+    pointed = pointer.read_text(encoding='utf-8') if pointer.is_file() else ''
+    saved = _last_number(r'epoch_(\d+)\.pth', pointed)
     return max(finished, saved) if saved and saved <= begun else finished
 
 

@@ -220,7 +220,7 @@ def convert_file(
     Raises:
         InputError: ``src`` cannot be read or is not of ``arch``, or ``dst`` exists.
     """
-    check_outputs([dst], overwrite)
+    check_outputs([dst], overwrite, inputs=[src])
     state_dict = read_state_dict(src)
     try:
         state_dict = convert_state_dict(state_dict, arch, num_classes)

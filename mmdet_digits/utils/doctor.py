@@ -81,7 +81,9 @@ class CheckProcess:
         except EOFError:
             self._process.join()
             code, self._process = self._process.exitcode, None
-            printed = '' if self._debug else self._output.read_text(errors='replace')
+            printed = (
+                '' if self._debug else self._output.read_text(encoding='utf-8', errors='replace')
+            )
             return [died(title, code, printed)]
 
     def _start(self) -> None:

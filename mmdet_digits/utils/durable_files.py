@@ -12,7 +12,7 @@ PART = '.part'
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def write_durably(path: Path | str, content: bytes) -> None:
+def write_durably(path: Path | str, content: bytes, flush: bool = True) -> None:
     """Replace a file by another content, at once and for good.
 
     The content goes to a file beside it, ``.PID.NAME.part``, is flushed to the disk, and takes the
@@ -21,29 +21,38 @@ def write_durably(path: Path | str, content: bytes) -> None:
     Args:
         path: the file; its folder is made if it is not there.
         content: all of it.
+        flush: False for one of many files of which a later one says that all are there; a power cut
+            may take those.
 
     Raises:
         RunError: the disk is full. The old file is still there.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{os.getpid()}.{path.name}{PART}')  # ranks may write the same file
+    part = part_of(path)
     try:
         with part.open('wb') as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if flush:
+                os.fsync(file.fileno())
         part.replace(path)
     except BaseException as error:
         part.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno in NO_SPACE:
             raise _no_space(path, len(content), error) from error
         raise
-    _sync_folder(path.parent)
+    if flush:
+        _sync_folder(path.parent)
+
+
+def part_of(path: Path) -> Path:
+    """Where this process makes a file or a folder before it takes its name."""
+    return path.with_name(f'.{os.getpid()}.{path.name}{PART}')  # ranks may write the same file
 
 
 def remove_parts(folder: Path | str, pattern: str) -> list[Path]:
-    """Remove what killed processes left of files that they were writing into a folder.
+    """Remove what killed processes left of files and folders that they were making in a folder.
 
     Args:
         folder: it need not exist.
@@ -52,10 +61,30 @@ def remove_parts(folder: Path | str, pattern: str) -> list[Path]:
     Returns:
         What was removed.
     """
-    parts = sorted(Path(folder).glob(f'.{pattern}{PART}'))
+    found = sorted(Path(folder).glob(f'.{pattern}{PART}'))
+    parts = [part for part in found if not _is_being_written(part)]
     for part in parts:
-        part.unlink(missing_ok=True)
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
     return parts
+
+
+def _is_being_written(part: Path) -> bool:
+    """Whether another process that runs on this machine has begun a part."""
+    process = part.name.split('.')[1]
+    if not process.isdigit() or int(process) == os.getpid():
+        return False
+    if os.name != 'posix':  # os.kill would end it
+        return True
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # another account's
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

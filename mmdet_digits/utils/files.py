@@ -1,19 +1,34 @@
 """Reading files with clear messages, and writing them whole or not at all."""
 
+import contextlib
 import csv
+import errno
+import glob
 import gzip
 import io
 import json
 import os
 import re
+import shlex
+import socket
+import stat
+import sys
+import tempfile
+import time
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mmdet_digits.utils.durable_files import write_durably
+from mmdet_digits.utils.durable_files import remove_parts, write_durably
 from mmdet_digits.utils.errors import InputError
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from PIL.Image import Image
+
+LOCK = '.lock'
+NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 MOST_UNPACKED = 100  # times; gzip makes COCO files 10 to 30 times smaller
 LEAST_LIMIT = 2**26  # bytes
 
@@ -111,56 +126,174 @@ def check_folder(folder: Path | str, what: str) -> None:
 
 
 def check_outputs(
-    paths: Iterable[Path | str], overwrite: bool, folders: Iterable[Path | str] = ()
+    paths: Iterable[Path | str],
+    overwrite: bool,
+    folders: Iterable[Path | str] = (),
+    inputs: Iterable[Path | str | None] = (),
 ) -> None:
     """Stop before anything is computed if an output could not be written at the end.
+
+    What killed runs left of these files is removed.
 
     Args:
         paths: the files to write.
         overwrite: whether they may be replaced.
         folders: outputs that are folders.
+        inputs: files and folders that are read, which no output may replace; None is skipped.
 
     Raises:
-        InputError: one exists and may not be replaced, or stands where nothing can be written.
+        InputError: one exists and may not be replaced, is an input or another output too, or stands
+            where nothing can be written.
     """
     paths, folders = [*map(Path, paths)], [*map(Path, folders)]
-    there = [path for path in (*paths, *folders) if path.exists() or path.is_symlink()]
-    if there and not overwrite:
+    _check_apart(paths, folders, [Path(source) for source in inputs if source])
+    found = {path: what for path in (*paths, *folders) if (what := _what_is(path))}
+    for path in paths:
+        if found.get(path, 'a file').startswith(('a folder', 'no file')):
+            raise InputError(
+                f'{path}: cannot be written.', found[path], 'the name of a file', 'name a file'
+            )
+    if found and not overwrite:
         raise InputError(
-            f'{", ".join(map(str, there))}: already there; nothing was written.',
-            ', '.join('a folder' if path.is_dir() else _size(path) for path in there),
+            f'{", ".join(map(str, found))}: already there; nothing was written.',
+            ', '.join(found.values()),
             'a name that is free',
             'name another place, or add --overwrite',
         )
+    for folder in {path.parent for path in paths} | set(folders):
+        check_writable(folder)
     for path in paths:
-        if path.is_dir():
+        remove_parts(path.parent, f'*.{glob.escape(path.name)}')
+    for folder in folders:
+        remove_parts(folder, '*')
+
+
+def _check_apart(paths: list[Path], folders: list[Path], inputs: list[Path]) -> None:
+    """Raise InputError if an output is another one or an input, or a folder lies in an input."""
+    places = [(path, path.resolve()) for path in (*paths, *folders)]
+    for number, (path, place) in enumerate(places):
+        if place in [other for _, other in places[:number]]:
             raise InputError(
-                f'{path}: cannot be written.', 'a folder', 'the name of a file', 'name a file in it'
+                f'{path}: named for two outputs.', 'one place', 'two', 'give one another name'
             )
-    for path in {path.parent for path in paths} | set(folders):
-        check_writable(path)
+    sources = {source.resolve(): source for source in inputs}
+    for path, place in places:
+        for within in (place, *place.parents) if path in folders else (place,):
+            if within in sources:
+                raise InputError(
+                    f'{path}: an input would be replaced; nothing was written.',
+                    f'{sources[within]}, which is read',
+                    'outputs apart from what is read',
+                    'name another place for the output',
+                )
 
 
-def _size(path: Path) -> str:
-    return f'a file of {path.stat().st_size:,} bytes' if path.exists() else 'a link to nothing'
+def _what_is(path: Path) -> str:
+    """What stands at a path, in words; '' for nothing."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return 'a link to nothing' if path.is_symlink() else ''
+    except OSError as error:
+        raise InputError(
+            f'{path}: cannot be written.', error.strerror, 'the name of a file', 'name another'
+        ) from error
+    if stat.S_ISDIR(found.st_mode):
+        return 'a folder'
+    if stat.S_ISREG(found.st_mode) and str(path.parent.resolve()) != '/dev':
+        return f'a file of {found.st_size:,} bytes'
+    return 'no file but a device, a pipe or a socket'
 
 
 def check_writable(folder: Path | str) -> None:
-    """Raise InputError if a folder, which need not exist yet, cannot be written to."""
+    """Raise InputError if a folder, which need not exist yet, cannot be written to.
+
+    It is tried: rights say nothing of a disk that is mounted to be read only.
+    """
     path = Path(folder)
     nearest = next(path for path in (path, *path.absolute().parents) if path.exists())
     if not nearest.is_dir():
         found, fix = f'{nearest} is a file', 'name another folder, or move that file away'
-    elif not os.access(nearest, os.W_OK | os.X_OK):
-        found, fix = f'{nearest} may not be written to', 'name another folder, or allow it'
     else:
-        return
+        try:
+            with tempfile.TemporaryFile(dir=nearest):
+                return
+        except OSError as error:
+            found = f'{nearest} may not be written to: {error.strerror}'
+            fix = 'name another folder, or allow it'
     raise InputError(f'{folder}: nothing can be written there.', found, 'a folder', fix)
+
+
+@contextlib.contextmanager
+def held_folder(folder: Path | str, name: str = LOCK) -> Iterator[None]:
+    """Hold a folder while writing to it, so that no other run does.
+
+    However this process ends, the folder is free again.
+
+    Args:
+        folder: made if it is not there.
+        name: of the lock; runs with other names may write there too.
+
+    Raises:
+        InputError: another process holds it.
+    """
+    from filelock import FileLock, Timeout  # 60 ms, for those who write folders
+
+    check_writable(folder)
+    path = Path(folder, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, blocking=False, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(
+            f'{folder}: another run is writing there.',
+            path.read_text(encoding='utf-8') or 'a run that has just begun',
+            'a folder for each run',
+            'name another folder, or wait until that run has ended',
+        ) from None
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        print(f'{folder}: its disk has no locks: start no second run there.', file=sys.stderr)
+        yield
+        return
+    try:
+        path.write_text(
+            f'process {os.getpid()} on {socket.gethostname()}, since '
+            f'{time.strftime("%Y-%m-%d %H:%M:%S")}: {shlex.join(sys.argv)}',
+            encoding='utf-8',
+        )
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        lock.release()
 
 
 def write_file(path: Path | str, content: str | bytes) -> None:
     """Write a file, text as UTF-8, so that it is there whole or not at all."""
     write_durably(path, content.encode() if isinstance(content, str) else content)
+
+
+def write_image(path: Path | str, image: 'Image') -> None:
+    """Write a Pillow image as a PNG, whatever the ending, as :func:`write_file` does."""
+    content = io.BytesIO()
+    image.save(content, 'PNG')
+    write_file(path, content.getvalue())
+
+
+def write_figure(path: Path | str, figure: 'Figure', dpi: int, form: str = 'png') -> None:
+    """Write a figure of matplotlib as :func:`write_file` does.
+
+    Args:
+        path: where.
+        figure: what.
+        dpi: pixels per inch.
+        form: the format, as matplotlib calls it.
+    """
+    content = io.BytesIO()
+    figure.savefig(content, format=form, dpi=dpi)
+    write_file(path, content.getvalue())
 
 
 FORMULA_STARTS = ('=', '+', '-', '@', '\t', '\r')

@@ -73,7 +73,7 @@ def made_keys(cfg: Mapping) -> tuple[set[str], set[str]]:
     made, unknown = set(), set()
     with tempfile.TemporaryDirectory() as folder:
         ann_file = Path(folder, 'ann.json')
-        ann_file.write_text(json.dumps(made_up_coco(classes)))
+        ann_file.write_text(json.dumps(made_up_coco(classes)), encoding='utf-8')
         for evaluator in evaluators:
             # what a metric writes must not go where the run will write it
             paths = {

@@ -62,7 +62,7 @@ def print_table(checks: Grouped) -> None:
         for _, check in members:
             style = styles[check.status]
             table.add_row(Text(check.status, style=style), Text(check.name), Text(details(check)))
-    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, markup=False).print(table)
 
 
 def plain_text(checks: Grouped) -> str:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from mmdet_digits.categories import DIGITS
 from mmdet_digits.evaluation.functional.digit_confusion import NO_DIGIT, confusion_rates
+from mmdet_digits.utils.files import write_figure
 
 
 def save_confusion_figure(path: Path | str, counts: np.ndarray, subtitle: str = '') -> None:
@@ -27,7 +28,7 @@ def save_confusion_figure(path: Path | str, counts: np.ndarray, subtitle: str = 
     image = _draw_matrix(right, rates, cells, 'share of the row in %')
     bar = figure.colorbar(image, ax=[left, right], shrink=0.8, pad=0.01)
     bar.set_label('share of the row')
-    figure.savefig(path, dpi=110)
+    write_figure(path, figure, dpi=110)
 
 
 def _draw_matrix(axes, rates: np.ndarray, cells: list[list[str]], title: str):

@@ -21,6 +21,7 @@ from mmdet_digits.evaluation.functional.digit_confusion import (
 )
 from mmdet_digits.evaluation.number_errors import NumberErrors
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import write_image
 from mmdet_digits.visualization.digit_pictures import (
     contact_sheet,
     crop_to_marks,
@@ -113,7 +114,7 @@ def make_tiles(
 
 def save_gallery(path: Path | str, tiles: Sequence[Tile]) -> None:
     """Write all tiles as one PNG."""
-    contact_sheet([with_caption(tile.picture, tile.caption) for tile in tiles]).save(path, 'PNG')
+    write_image(path, contact_sheet([with_caption(tile.picture, tile.caption) for tile in tiles]))
 
 
 def error_page(errors: NumberErrors, tiles: Sequence[Tile], facts: dict[str, str]) -> str:

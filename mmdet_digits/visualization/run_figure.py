@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from itertools import product
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mmdet_digits.evaluation.run_history import RunHistory
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import write_file
+from mmdet_digits.utils.files import write_figure
 
 #: Okabe and Ito's colours, which the colour-blind tell apart, without yellow, which is too pale.
 COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
@@ -82,10 +81,8 @@ def save_run_figure(path: Path | str, runs: Mapping[str, RunHistory]) -> None:
     Raises:
         InputError: as :func:`draw_run_figure`; or the ending is not that of a figure.
     """
-    content = BytesIO()
-    ending = _file_format(path)
-    draw_run_figure(runs).savefig(content, format=ending, dpi=150)
-    write_file(path, content.getvalue())
+    form = _file_format(path)
+    write_figure(path, draw_run_figure(runs), dpi=150, form=form)
 
 
 def draw_run_figure(runs: Mapping[str, RunHistory]) -> Figure:

@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from mmdet_digits.utils.files import write_figure
+
 
 @dataclass(frozen=True)
 class HeatMap:
@@ -61,7 +63,7 @@ def save_sweep_figure(
         if heat.marked:
             _frame(axes, scores, ious, *heat.marked, color='#ff3b30', linewidth=2.6)
     figure.colorbar(image, ax=list(panels), label=f'{quantity} in %', pad=0.01, extend='min')
-    figure.savefig(path, dpi=110)
+    write_figure(path, figure, dpi=110)
 
 
 def _write_values(axes, table: np.ndarray, low: float, high: float) -> None:

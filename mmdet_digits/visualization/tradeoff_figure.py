@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -10,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from mmdet_digits.evaluation.functional.tradeoffs import TradeoffPoint, find_front
-from mmdet_digits.utils.files import write_file
+from mmdet_digits.utils.files import write_figure
 
 POINT, FRONT, KNEE = '#0072B2', '0.6', '#D55E00'
 LOG_FROM = 3  # times the smallest cost
@@ -38,9 +37,7 @@ def save_tradeoff_figure(
     path: Path | str, rows: Sequence[Sequence[TradeoffPanel]], quantity: str, caption: str
 ) -> None:
     """Write the figure of :func:`draw_tradeoff_figure` to a PNG file."""
-    content = BytesIO()
-    draw_tradeoff_figure(rows, quantity, caption).savefig(content, format='png', dpi=150)
-    write_file(path, content.getvalue())
+    write_figure(path, draw_tradeoff_figure(rows, quantity, caption), dpi=150)
 
 
 def draw_tradeoff_figure(

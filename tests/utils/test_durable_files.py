@@ -1,13 +1,12 @@
 import errno
-import signal
-from contextlib import contextmanager
 
 import pytest
 
 from mmdet_digits.utils.durable_files import remove_parts, write_durably
 from mmdet_digits.utils.errors import RunError
 
-resource = pytest.importorskip('resource')
+pytest.importorskip('resource')
+from small_files import small_files
 
 
 def test_new_folder_new_file_and_another_content(tmp_path):
@@ -16,22 +15,6 @@ def test_new_folder_new_file_and_another_content(tmp_path):
     write_durably(str(path), b'new')
     assert path.read_bytes() == b'new'
     assert list(path.parent.iterdir()) == [path]
-
-
-@contextmanager
-def small_files():
-    """Within this, the system refuses to write beyond 10,000 bytes of a file.
-
-    Any file of this process, so pytest must not write its report meanwhile: no fixture.
-    """
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_no_space_keeps_the_old_file_and_says_what_is_needed(tmp_path):

@@ -3,7 +3,12 @@ import gzip
 import io
 import json
 import os
+import signal
+import socket
+import subprocess
+import sys
 import tracemalloc
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +18,7 @@ from mmdet_digits.utils.files import (
     check_outputs,
     check_writable,
     csv_text,
+    held_folder,
     natural_key,
     read_file,
     read_json,
@@ -149,3 +155,148 @@ def test_a_small_file_that_unpacks_to_a_large_one_is_refused(tmp_path):
     assert peak < 1.5 * 2**27
     path.write_bytes(gzip.compress(b'[' + b'1234567, ' * 2**16 + b'0]') + gzip.compress(b' '))
     assert len(read_json(path, 'JSON')) == 2**16 + 1
+
+
+@pytest.mark.parametrize('output', ['pred.json', 'link', 'deep/../pred.json'])
+def test_an_input_is_never_an_output(tmp_path, output):
+    (tmp_path / 'pred.json').write_text('mine')
+    (tmp_path / 'deep').mkdir()
+    (tmp_path / 'link').symlink_to('pred.json')
+    with pytest.raises(InputError, match='an input would be replaced; nothing was written'):
+        check_outputs([tmp_path / output], True, inputs=[tmp_path / 'pred.json', None])
+    check_outputs([tmp_path / 'other.json'], True, inputs=[tmp_path / 'pred.json', tmp_path])
+
+
+def test_pictures_do_not_go_into_a_folder_of_inputs(tmp_path):
+    for folder in (tmp_path / 'images', tmp_path / 'images' / 'deep'):
+        with pytest.raises(InputError, match='an input would be replaced'):
+            check_outputs([], True, [folder], inputs=[tmp_path / 'images'])
+    check_outputs([], True, [tmp_path], inputs=[tmp_path / 'images'])
+
+
+def test_two_outputs_have_two_places(tmp_path):
+    with pytest.raises(InputError, match='named for two outputs'):
+        check_outputs([tmp_path / 'a.csv', tmp_path / 'b' / '..' / 'a.csv'], overwrite=True)
+
+
+@pytest.mark.skipif(os.name != 'posix', reason='such files are found on POSIX systems')
+@pytest.mark.parametrize('overwrite', [False, True])
+def test_devices_and_pipes_are_not_replaced(tmp_path, overwrite):
+    os.mkfifo(tmp_path / 'pipe')
+    (tmp_path / 'link').symlink_to('/dev/null')
+    for path in ('/dev/null', tmp_path / 'pipe', tmp_path / 'link'):
+        with pytest.raises(InputError, match='no file but a device, a pipe or a socket'):
+            check_outputs([path], overwrite)
+    assert Path('/dev/null').is_char_device()
+
+
+@pytest.mark.skipif(not Path('/proc/self').exists(), reason='/proc is Linux')
+def test_a_disk_that_takes_no_files_is_told_before_the_work():
+    """Rights say that root may write there."""
+    with pytest.raises(InputError, match=r'nothing can be written there(?s:.*)may not be written'):
+        check_outputs(['/proc/new.csv'], overwrite=False)
+
+
+def test_a_disk_that_is_read_only_is_told_before_the_work(tmp_path):
+    mount = f'mount --bind {tmp_path} {tmp_path} && mount -o remount,bind,ro {tmp_path}'
+    if subprocess.run(['unshare', '-rm', 'sh', '-c', mount], capture_output=True).returncode:
+        pytest.skip('may not mount a disk here')
+    code = 'from mmdet_digits.utils.files import check_outputs; check_outputs(["deep/a"], False)'
+    command = ['unshare', '-rm', 'sh', '-c', f'{mount} && cd {tmp_path} && exec "$@"', 'sh']
+    done = subprocess.run([*command, sys.executable, '-c', code], capture_output=True, text=True)
+    assert 'found:    ' + str(tmp_path) + ' may not be written to: Read-only' in done.stderr
+
+
+def test_a_name_that_the_disk_refuses_is_told(tmp_path):
+    with pytest.raises(InputError, match='File name too long'):
+        check_outputs([tmp_path / ('a' * 300)], overwrite=False)
+
+
+def test_what_killed_writers_left_is_removed_and_what_others_write_stays(tmp_path):
+    killed = subprocess.Popen([sys.executable, '-c', 'pass'])
+    killed.wait()
+    names = {
+        number: f'.{number}.pred.json.part' for number in (killed.pid, os.getppid(), os.getpid())
+    }
+    for name in (*names.values(), f'.{killed.pid}.other.json.part'):
+        (tmp_path / name).touch()
+    check_outputs([tmp_path / 'pred.json'], overwrite=False)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {names[os.getppid()], f'.{killed.pid}.other.json.part'}
+
+
+WRITE = """
+import resource, signal, sys
+from PIL import Image
+from matplotlib.figure import Figure
+from mmdet_digits.datasets.synthetic.contact_sheets import write_contact_sheet
+from mmdet_digits.datasets.synthetic.scenes import Scene
+from mmdet_digits.utils.files import write_figure, write_image
+from mmdet_digits.visualization.confusion_figure import save_confusion_figure
+from mmdet_digits.visualization.sweep_figure import HeatMap, save_sweep_figure
+import numpy as np
+maps, steps = [HeatMap('a', np.eye(2))], [0, 1]
+noise = np.random.default_rng(0).integers(0, 255, (90, 140, 3), np.uint8)
+save = {
+    'image': lambda path: write_image(path, Image.fromarray(noise)),
+    'figure': lambda path: write_figure(path, Figure(), dpi=300),
+    'confusion': lambda path: save_confusion_figure(path, np.eye(11, dtype=int)),
+    'sweep': lambda path: save_sweep_figure(path, maps, steps, steps, 'b'),
+    'sheet': lambda path: write_contact_sheet(path, [Scene(noise, '1', np.zeros((1, 4)), 'a')]),
+}[sys.argv[1]]
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+save(sys.argv[2])
+"""
+
+
+@pytest.mark.skipif(os.name != 'posix', reason='limits of a process are those of POSIX')
+@pytest.mark.parametrize('kind', ['image', 'figure', 'confusion', 'sweep', 'sheet'])
+def test_a_full_disk_keeps_the_old_picture(tmp_path, kind):
+    """In a process that may write no file over 1,000 bytes."""
+    (tmp_path / 'old.png').write_bytes(b'old')
+    command = [sys.executable, '-c', WRITE, kind, tmp_path / 'old.png']
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert f'RunError: {tmp_path}/old.png: not written; ' in done.stderr
+    assert (tmp_path / 'old.png').read_bytes() == b'old'
+    assert [path.name for path in tmp_path.iterdir()] == ['old.png']
+
+
+HOLD = """
+import os, sys, time
+from mmdet_digits.utils.files import held_folder
+with held_folder(sys.argv[1]):
+    if not os.fork():
+        time.sleep(60)  # as a data worker that its parent leaves behind
+        os._exit(0)
+    print('held', flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(os.name != 'posix', reason='forks')
+def test_a_folder_is_held_by_one_process_until_that_ends(tmp_path):
+    holder = subprocess.Popen(
+        [sys.executable, '-c', HOLD, tmp_path / 'run'],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert holder.stdout.readline() == 'held\n'
+        with pytest.raises(InputError) as error, held_folder(tmp_path / 'run'):
+            pass
+        lines = str(error.value).splitlines()
+        assert lines[0] == f'{tmp_path}/run: another run is writing there.'
+        where = f'process {holder.pid} on {socket.gethostname()}, since '
+        assert where in lines[1]
+        with held_folder(tmp_path / 'run', '.other.lock'):
+            assert (tmp_path / 'run' / '.other.lock').is_file()
+        holder.kill()
+        holder.wait()
+        with held_folder(tmp_path / 'run'):
+            pass
+        assert list((tmp_path / 'run').iterdir()) == []
+    finally:
+        os.killpg(holder.pid, signal.SIGKILL)
+        holder.stdout.close()

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import rich
+from rich.console import Console
 from rich.table import Table
 
 from mmdet_digits.cli import run_tool
@@ -57,7 +57,8 @@ def parse_args():
 
 def main():
     args = parse_args()
-    check_outputs([args.out], args.overwrite)
+    inputs = [args.pred, args.ann if args.command == 'fit' else args.style]
+    check_outputs([args.out], args.overwrite, inputs=inputs)
     (run_fit if args.command == 'fit' else run_apply)(args)
     print(f'written to {args.out}')
 
@@ -68,7 +69,7 @@ def run_fit(args):
     tight, true = pair_boxes(predictions, annotations, args.score_thr)
     style, fits = fit_box_style(tight, true, args.iou_thr)
     print(f'{fits.sum():,} of {len(true):,} pairs of a detection and a true box agree')
-    rich.print(fit_table(tight[fits], style.apply(tight[fits]), true[fits]))
+    Console(markup=False).print(fit_table(tight[fits], style.apply(tight[fits]), true[fits]))
     print(style)
     origin = dict(pred=args.pred, ann=args.ann, pairs=int(fits.sum()))
     write_box_style(args.out, style, origin)

@@ -49,7 +49,7 @@ def main():
     rows = comparison_rows(summaries)
     notes = [note for run in runs.values() for note in run.notes] + find_differences(runs)
 
-    Console().print(comparison_table(rows))
+    Console(markup=False).print(comparison_table(rows))
     for note in notes:
         print(f'note: {note}', file=sys.stderr)
     if args.figure:

@@ -9,13 +9,13 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import rich
+from rich.console import Console
 from rich.table import Table
 
 from mmdet_digits.apis.image_list import find_images
 from mmdet_digits.cli import run_tool
 from mmdet_digits.utils.arguments import natural, positive
-from mmdet_digits.utils.files import check_outputs
+from mmdet_digits.utils.files import check_outputs, write_image
 from mmdet_digits.visualization.digit_pictures import (
     contact_sheet,
     draw_marks,
@@ -42,7 +42,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    check_outputs([args.out], args.overwrite)
+    check_outputs([args.out], args.overwrite, inputs=find_images(args.folders))
     rng = np.random.default_rng(args.seed)
     images = []
     for folder in args.folders:
@@ -54,13 +54,12 @@ def main():
         with_caption(draw_marks(load_rgb(path), [], SIZE), str(number))
         for number, (_, path) in enumerate(images, start=1)
     ]
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    contact_sheet(pictures, args.columns).save(args.out, 'PNG')
+    write_image(args.out, contact_sheet(pictures, args.columns))
     key = Table('folder', 'its images')
     for folder in args.folders:
         numbers = (str(n) for n, (whose, _) in enumerate(images, start=1) if whose == folder)
         key.add_row(folder, ' '.join(numbers))
-    rich.print(key)
+    Console(markup=False).print(key)
     print(f'written to {args.out}')
 
 

@@ -44,7 +44,7 @@ def main():
     import mmdet_digits.register  # noqa: F401
     from mmdet_digits.engine.largest_batch import largest_batch, parse_memory, training_scale
 
-    check_outputs(filter(None, [args.out]), args.overwrite)
+    check_outputs(filter(None, [args.out]), args.overwrite, inputs=[args.config])
     memory = parse_memory(args.memory)
     cfg = load_config(args, splits=())
     result = {

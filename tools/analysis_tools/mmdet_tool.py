@@ -10,7 +10,7 @@ import argparse
 import os
 from pathlib import Path
 
-import rich
+from rich.console import Console
 from rich.table import Table
 
 from mmdet_digits.cli import run_tool
@@ -36,7 +36,7 @@ def main():
         table = Table('name', 'what it does')
         for name, purpose in list_tools().items():
             table.add_row(name, purpose)
-        rich.print(table)
+        Console(markup=False).print(table)
         return
     root = Path(args.data_root or os.environ.get('DIGITS_DATA_ROOT', DATA_ROOT)).resolve()
     run_mmdet_tool(args.name, args.arguments, root)

@@ -52,7 +52,8 @@ def main():
     args = parse_args()
     names = ('confusion.png', 'gallery.png', 'errors.html')
     confusion, gallery, page = (args.out / name for name in names)
-    check_outputs([confusion, gallery, page], args.overwrite)
+    inputs = (args.pred, args.ann, args.assembly)
+    check_outputs([confusion, gallery, page], args.overwrite, inputs=inputs)
     assembly, which = choose_assembly(args.assembly, args.pred)
     annotations = read_annotations(args.ann)
     errors = find_errors(
@@ -65,7 +66,6 @@ def main():
     )
     tiles = make_tiles(errors, annotations, args.images, args.worst)
     rule = f'score >= {args.score_thr}, IoU >= {args.iou_thr}'
-    args.out.mkdir(parents=True, exist_ok=True)
     save_confusion_figure(confusion, errors.confusion, f'{args.pred} on {args.ann}, {rule}')
     if tiles:
         save_gallery(gallery, tiles)
@@ -85,7 +85,7 @@ def main():
         f'{counts[:NO_DIGIT, NO_DIGIT].sum():,} missed, {counts[NO_DIGIT].sum():,} extra\n'
         f'number assembly: {which}'
     )
-    Console().print(pairs_table(counts))
+    Console(markup=False).print(pairs_table(counts))
     print(f'written to {args.out}')
 
 

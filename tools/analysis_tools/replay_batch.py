@@ -53,7 +53,7 @@ def main():
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     result = replay(dump, cfg, args.amp, device)
 
-    console = Console()
+    console = Console(markup=False)
     same = same_losses(dump['losses'], result.losses)
     console.print(loss_table(dump['losses'], result.losses))
     print(

@@ -78,9 +78,10 @@ def iou_value(text):
 
 def main():
     args = parse_args()
-    console = Console()
+    console = Console(markup=False)
     outputs = [args.out / name for name in FILES]
-    check_outputs(outputs, args.overwrite)
+    inputs = (args.pred, args.ann, args.report_pred, args.report_ann)
+    check_outputs(outputs, args.overwrite, inputs=inputs)
     if args.report_ann:
         refuse_same_split(args)
     detections, truth = load_split(args.pred, args.ann, args.gt_order)

@@ -7,6 +7,7 @@ from pathlib import Path
 from mmdet_digits.categories import DIGITS
 from mmdet_digits.utils.arguments import positive
 from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.pipes import reader_may_leave
 
 ARCHS = ('fasterrcnn_resnet50_fpn', 'fasterrcnn_resnet50_fpn_v2')
 
@@ -28,6 +29,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@reader_may_leave()
 def main() -> int:
     """Convert, and say what was written."""
     args = parse_args()

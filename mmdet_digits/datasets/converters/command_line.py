@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from mmdet_digits.categories import DIGITS
@@ -33,6 +32,7 @@ from mmdet_digits.datasets.converters.records import (
 )
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import check_folder, check_outputs
+from mmdet_digits.utils.pipes import reader_may_leave
 from mmdet_digits.visualization.progress import image_progress
 
 
@@ -135,7 +135,7 @@ def convert(
     sizes = sizes or image_sizes(args, args.images)
     outputs = output_paths(args)
     check_outputs(outputs.values(), args.overwrite)
-    console = Console()
+    console = Console(markup=False)
     records = open_records()
     if args.split:
         num_images(args.split, len(records))  # a wrong amount is told at once
@@ -155,7 +155,7 @@ def say(console: Console, lines: Iterable[str]) -> None:
     """Print lines, with names that are no UTF-8 by their bytes."""
     for line in lines:
         text = line.encode(errors='backslashreplace').decode()
-        console.print(escape(text), soft_wrap=True)
+        console.print(text, soft_wrap=True)
 
 
 def read_records(
@@ -216,7 +216,7 @@ def summary_table(counts: dict[Path, CocoCounts]) -> Table:
     table = Table('')
     names = [path.name for path in counts]
     for path, name in zip(counts, names, strict=True):
-        table.add_column(escape(name if names.count(name) == 1 else str(path)), justify='right')
+        table.add_column(name if names.count(name) == 1 else str(path), justify='right')
     columns = list(counts.values())
 
     def add(name: str, values: Iterable[int], last: bool = False) -> None:
@@ -283,6 +283,7 @@ def next_step(args: argparse.Namespace) -> str:
     )
 
 
+@reader_may_leave()
 def run_converter(main: Callable[[], None]) -> None:
     """Run a converter; exit with status 1 and the message if its input is wrong."""
     try:

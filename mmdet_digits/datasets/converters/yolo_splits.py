@@ -175,7 +175,7 @@ def convert_splits(
             '--out FOLDER, and neither --split nor --valid-out',
             'give it so, or give two folders, images and labels, of one split',
         )
-    earlier, console, lines = check_free(args.out, args.overwrite), Console(), []
+    earlier, console, lines = check_free(args.out, args.overwrite), Console(markup=False), []
     plan, counts = Plan(), {}
     for split, folders in splits.items():
         plan.links[split] = folders.images.resolve()

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from mmdet_digits.datasets.synthetic.scenes import Scene
+from mmdet_digits.utils.files import write_file
 
 CELL = (150, 100)  # width and height of a cell in pixels
 
@@ -40,5 +41,4 @@ def contact_sheet(scenes: list[Scene], columns: int = 10, boxes: bool = False) -
 def write_contact_sheet(path: Path, scenes: list[Scene], boxes: bool = False) -> None:
     """Write `contact_sheet` as a PNG, whatever the file's ending."""
     _, data = cv2.imencode('.png', contact_sheet(scenes, boxes=boxes))
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_bytes(data.tobytes())
+    write_file(path, data.tobytes())

@@ -12,9 +12,15 @@ from pathlib import Path
 from mmdet_digits.datasets.synthetic.folders import FIX, SPLITS, FolderError, describe
 from mmdet_digits.datasets.synthetic.parameters import GENERATOR_VERSION, LAYOUTS_VERSION
 from mmdet_digits.datasets.synthetic.spec import DatasetSpec
-from mmdet_digits.utils.files import write_file
+from mmdet_digits.utils.files import LOCK, write_file
 
 MARKER = 'synthetic.json'
+
+
+def check_place(out: Path) -> None:
+    """Raise FolderError if ``out`` is a link, or no folder though it is there."""
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise FolderError(f'{out}: scenes cannot be written there.', describe(out), 'a folder', FIX)
 
 
 def prepare_folder(out: Path, spec: DatasetSpec, overwrite: bool) -> bool:
@@ -26,9 +32,7 @@ def prepare_folder(out: Path, spec: DatasetSpec, overwrite: bool) -> bool:
     Raises:
         FolderError: It may not.
     """
-    if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise FolderError(f'{out}: scenes cannot be written there.', describe(out), 'a folder', FIX)
-    if not out.exists() or not any(out.iterdir()):
+    if not out.exists() or all(path.name == LOCK for path in out.iterdir()):
         out.mkdir(parents=True, exist_ok=True)
         return True
     marker = _read_marker(out)

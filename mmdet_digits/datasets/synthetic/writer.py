@@ -17,11 +17,12 @@ from pathlib import Path
 import cv2
 
 from mmdet_digits.datasets.coco_files import CATEGORIES
-from mmdet_digits.datasets.synthetic.markers import prepare_folder, write_marker
+from mmdet_digits.datasets.synthetic.markers import check_place, prepare_folder, write_marker
 from mmdet_digits.datasets.synthetic.sources import load_supplies
 from mmdet_digits.datasets.synthetic.spec import DatasetSpec, draw_image
+from mmdet_digits.utils.durable_files import write_durably
 from mmdet_digits.utils.errors import InputError, RunError
-from mmdet_digits.utils.files import write_file
+from mmdet_digits.utils.files import held_folder, write_file
 
 CHUNK = 20  # images per task of a worker
 
@@ -68,7 +69,8 @@ def write_dataset(
 
     Raises:
         FolderError: The folder is not ours, or holds something else; nothing is changed.
-        InputError: ``workers`` is below 1, or a file of the source is not what it should be.
+        InputError: Another process writes there, it cannot be written, ``workers`` is below 1, or a
+            file of the source is not what it should be.
         RunError: A worker was ended from outside; the folder is marked as unfinished.
     """
     out = Path(out)
@@ -78,8 +80,20 @@ def write_dataset(
             f'--workers {workers}: not possible.', str(workers), '1 or more', 'give another number'
         )
     load_supplies(spec.source)  # complains before anything is written; processes inherit it
-    if not prepare_folder(out, spec, overwrite):
-        return None
+    check_place(out)
+    with held_folder(out):
+        if not prepare_folder(out, spec, overwrite):
+            return None
+        return _draw(out, spec, workers, on_progress, start_method)
+
+
+def _draw(
+    out: Path,
+    spec: DatasetSpec,
+    workers: int,
+    on_progress: Callable[[str, int], None] | None,
+    start_method: str | None,
+) -> list[SplitSummary]:
     write_marker(out, spec, complete=False)
     summaries, contents = [], {}
     tasks = sum(-(-count // CHUNK) for count in spec.counts.values())
@@ -135,7 +149,7 @@ def _write_chunk(task: tuple[Path, DatasetSpec, str, range]) -> list[dict]:
     for index in indices:
         scene = draw_image(spec, split, index)
         _, data = cv2.imencode('.png', scene.image, [cv2.IMWRITE_PNG_COMPRESSION, 3])
-        (out / split / f'{index}.png').write_bytes(data.tobytes())
+        write_durably(out / split / f'{index}.png', data.tobytes(), flush=False)
         height, width = scene.image.shape[:2]
         record = {'index': index, 'width': width, 'height': height, 'digits': scene.digits}
         records.append(record | {'bboxes': scene.bboxes.tolist()})

@@ -44,7 +44,8 @@ def cuda_peak_mib() -> float:
 def process_peak_mib() -> float | None:
     """The most resident memory that this process has had; None where the system does not tell."""
     if PROCESS_STATUS.is_file():  # Linux; getrusage would count the process that started this one
-        high_water = re.search(r'^VmHWM:\s*(\d+) kB', PROCESS_STATUS.read_text(), re.MULTILINE)
+        status = PROCESS_STATUS.read_text(encoding='utf-8')
+        high_water = re.search(r'^VmHWM:\s*(\d+) kB', status, re.MULTILINE)
         if high_water:
             return int(high_water[1]) / 2**10
     try:

@@ -1,0 +1,56 @@
+"""What holds in every file of the package and of the tools."""
+
+import ast
+import re
+
+from mmdet_digits.cli import REPOSITORY
+
+FILES = [path for name in ('mmdet_digits', 'tools') for path in (REPOSITORY / name).rglob('*.py')]
+
+
+def lines_with(pattern):
+    """Places and lines that match."""
+    return [
+        f'{path.relative_to(REPOSITORY)}:{number}: {line.strip()}'
+        for path in FILES
+        for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), start=1)
+        if re.search(pattern, line)
+    ]
+
+
+def opens_text(call):
+    """Whether a call reads or writes text by the encoding of the locale."""
+    name = ast.unparse(call.func).rpartition('.')[2] if isinstance(call.func, ast.Attribute) else ''
+    modes = [a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+    opens = ast.unparse(call.func) == 'open' or (
+        name == 'open' and ast.unparse(call.func) not in ('Image.open', 'os.open')
+    )
+    as_text = name in ('read_text', 'write_text') or (opens and not any('b' in m for m in modes))
+    return as_text and 'encoding' not in {argument.arg for argument in call.keywords}
+
+
+def test_text_is_read_and_written_as_utf8_whatever_the_locale():
+    bare = [
+        f'{path.relative_to(REPOSITORY)}:{node.lineno}: {ast.unparse(node)}'
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8')))
+        if isinstance(node, ast.Call) and opens_text(node)
+    ]
+    assert not bare
+
+
+def test_rich_takes_no_text_for_markup():
+    """Brackets in a user's path would be swallowed, or end in a traceback."""
+    assert not lines_with(
+        r'\bConsole\((?!.*markup=False)|^import rich|rich import print|rich\.print'
+    )
+
+
+def test_outputs_go_through_the_one_writer():
+    """It writes them whole or not at all."""
+    direct = (
+        r'savefig\((?!content)|\.save\((?!.*\b(buffer|content|data|png)\b)'  # not in memory
+        r'|imwrite\(|json\.dump\(|write_bytes\(|write_text\('
+    )
+    allowed = ('mmdet_digits/utils/files.py', 'mmdet_digits/utils/metric_keys.py')  # its own files
+    assert not [line for line in lines_with(direct) if not line.startswith(allowed)]
