@@ -67,8 +67,8 @@ photographs: $(INSTALLED)  ## train R50 on drawn scenes, then on the real images
 	$(RUN) tools/model_converters/checkpoint2safetensors.py $$(cat work_dirs/frcnn_best/last_checkpoint) $(WEIGHTS) --dtype float16 --overwrite
 	split --bytes=15MB --numeric-suffixes $(WEIGHTS) $(WEIGHTS).
 
-test: $(INSTALLED)  ## the default tests
-	$(RUN) -m pytest
+test: $(INSTALLED)  ## the default tests, on all cores
+	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses auto --dist worksteal
 
 test-slow: $(INSTALLED)  ## the tests that take minutes
 	$(RUN) -m pytest -m slow --ignore tests/crash

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from in_process import run_in_process
 from mmengine.registry import init_default_scope
 
 import mmdet_digits.register  # noqa: F401  (before anything imports mmdet)
@@ -44,7 +45,20 @@ def data_root_is_left_alone():
 
 @pytest.fixture(scope='session')
 def run_tool():
-    """Run a tool of the repository in a process of its own, from a folder of the caller's."""
+    """Run a tool of the repository in this process, from a folder of the caller's."""
+
+    def run(tool: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess:
+        done = run_in_process(tool, [*map(str, arguments)], cwd)
+        return subprocess.CompletedProcess(
+            [tool, *arguments], done.status, done.stdout, done.stderr
+        )
+
+    return run
+
+
+@pytest.fixture(scope='session')
+def run_process():
+    """Run a tool as a user does, in a process of its own: where that is what a test is about."""
 
     def run(*arguments: object, cwd: Path, timeout: float = 900) -> subprocess.CompletedProcess:
         tool, *rest = map(str, arguments)

@@ -132,15 +132,15 @@ IN_BOTH_WAYS = (
 
 
 @pytest.mark.parametrize('case', [case for case in CASES if case.id in IN_BOTH_WAYS])
-def test_a_process_of_its_own_says_the_same(case, folder, run_tool):
+def test_a_process_of_its_own_says_the_same(case, folder, run_process):
     """What the tests above see in this process is what a user sees."""
     case.breaks(folder)
-    here, there = run(case.command, folder), run_tool(*shlex.split(case.command), cwd=folder)
+    here, there = run(case.command, folder), run_process(*shlex.split(case.command), cwd=folder)
     assert (there.returncode, there.stderr) == (here.status, here.stderr)
 
 
-def test_debug_shows_the_traceback(folder, run_tool):
+def test_debug_shows_the_traceback(folder, run_process):
     (folder / 'pred.json').write_text('[')
-    done = run_tool(*shlex.split(EVALUATE), '--debug', cwd=folder)
+    done = run_process(*shlex.split(EVALUATE), '--debug', cwd=folder)
     assert done.returncode == 1
     assert 'Traceback' in done.stderr and 'InputError' in done.stderr

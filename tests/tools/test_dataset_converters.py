@@ -1,4 +1,4 @@
-"""The converters as they are called, in a process of their own."""
+"""The converters as they are called."""
 
 import json
 import os
@@ -12,14 +12,13 @@ import pytest
 import scipy.io
 from PIL import Image
 
-TOOLS = Path(__file__).parents[2] / 'tools' / 'dataset_converters'
 SHARED = Path(__file__).resolve().parents[3] / 'shared' / 'data'
 
 
-def run(tool, *args, cwd):
-    command = [sys.executable, str(TOOLS / tool), *map(str, args)]
-    environment = os.environ | {'COLUMNS': '80'}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+@pytest.fixture
+def run(run_tool, monkeypatch):
+    monkeypatch.setenv('COLUMNS', '80')
+    return lambda tool, *args, cwd: run_tool(f'dataset_converters/{tool}', *args, cwd=cwd)
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def svhn(tmp_path):
     return folder
 
 
-def test_svhn_with_its_images(svhn, tmp_path):
+def test_svhn_with_its_images(run, svhn, tmp_path):
     result = run('svhn2coco.py', 'train/digitStruct.mat', '-o', 'train.json', cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     coco = json.loads((tmp_path / 'train.json').read_text())
@@ -55,7 +54,7 @@ def test_svhn_with_its_images(svhn, tmp_path):
     assert 'add --overwrite' in again.stderr
 
 
-def test_svhn_split_and_kept(svhn, tmp_path):
+def test_svhn_split_and_kept(run, svhn, tmp_path):
     options = ('--split', '0.25', '--seed', '5', '--keep-one-based', '--keep-outside')
     result = run('svhn2coco.py', svhn / 'digitStruct.mat', '-o', 'a/t.json', *options, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -67,7 +66,7 @@ def test_svhn_split_and_kept(svhn, tmp_path):
     assert 'kept: the first pixel is 1' in result.stdout
 
 
-def test_wrong_input_writes_nothing(svhn, tmp_path):
+def test_wrong_input_writes_nothing(run, svhn, tmp_path):
     mat = svhn / 'digitStruct.mat'
     (svhn / '3.png').unlink()
     (svhn / 'other.png').write_bytes((svhn / '4.png').read_bytes())
@@ -83,7 +82,7 @@ def test_wrong_input_writes_nothing(svhn, tmp_path):
     assert len(json.loads((tmp_path / 'train.json').read_text())['images']) == 19
 
 
-def test_bad_options_are_told_at_once(svhn, tmp_path):
+def test_bad_options_are_told_at_once(run, svhn, tmp_path):
     mat = svhn / 'digitStruct.mat'
     for options, message in (
         (('--split', 'half'), 'half of 20 images: not an amount'),
@@ -96,7 +95,7 @@ def test_bad_options_are_told_at_once(svhn, tmp_path):
     assert not (tmp_path / 'train.json').exists()
 
 
-def test_mchar(tmp_path):
+def test_mchar(run, tmp_path):
     record = dict(height=[20], label=[0], left=[1], top=[11], width=[8])
     (tmp_path / 'mchar.json').write_text(json.dumps({'000000.png': record}))
     (tmp_path / 'sizes.json').write_text('{"000000.png": [100, 50]}')
@@ -110,7 +109,7 @@ def test_mchar(tmp_path):
     assert (box['bbox'], box['category_id'], box['image_id']) == ([0, 10, 8, 20], 1, 0)
 
 
-def test_yolo(tmp_path):
+def test_yolo(run, tmp_path):
     Image.new('RGB', (100, 50)).save(tmp_path / 'house.png')
     (tmp_path / 'house.txt').write_text('9 0.1 0.5 0.08 0.4\n')
     (tmp_path / 'data.yaml').write_text("names: ['1','2','3','4','5','6','7','8','9','10']\n")
@@ -149,7 +148,7 @@ def next_command(stdout):
 
 
 @pytest.mark.parametrize('layout', ['{split}/{kind}', '{kind}/{split}'])
-def test_a_yolo_data_set_with_all_its_splits(yolo_set, run_tool, tmp_path, layout):
+def test_a_yolo_data_set_with_all_its_splits(run, yolo_set, run_tool, tmp_path, layout):
     root = yolo_set(layout)
     result = run('yolo2coco.py', root, '-o', 'hw2', cwd=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -169,7 +168,7 @@ def test_a_yolo_data_set_with_all_its_splits(yolo_set, run_tool, tmp_path, layou
     assert run('yolo2coco.py', root, '-o', 'hw2', '--overwrite', cwd=tmp_path).returncode == 0
 
 
-def test_a_yolo_data_set_without_valid(yolo_set, run_tool, tmp_path):
+def test_a_yolo_data_set_without_valid(run, yolo_set, run_tool, tmp_path):
     root = yolo_set('{split}/{kind}', ['train'])
     result = run('yolo2coco.py', root, '-o', 'my data', cwd=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -181,7 +180,7 @@ def test_a_yolo_data_set_without_valid(yolo_set, run_tool, tmp_path):
     assert (tmp_path / 'my data-split' / 'valid.json').is_file()
 
 
-def test_a_yolo_data_set_refuses_what_is_for_one_split(yolo_set, tmp_path):
+def test_a_yolo_data_set_refuses_what_is_for_one_split(run, yolo_set, tmp_path):
     root = yolo_set('{split}/{kind}', ['train'])
     result = run('yolo2coco.py', root, '-o', 'train.json', '--split', '1', cwd=tmp_path)
     assert result.returncode == 1
@@ -189,7 +188,7 @@ def test_a_yolo_data_set_refuses_what_is_for_one_split(yolo_set, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ['set']
 
 
-def test_two_outputs_of_one_name_have_a_column_each(svhn, tmp_path):
+def test_two_outputs_of_one_name_have_a_column_each(run, svhn, tmp_path):
     options = ('-o', 'a/t.json', '--valid-out', 'b/t.json', '--split', '5')
     result = run('svhn2coco.py', svhn / 'digitStruct.mat', *options, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -198,7 +197,7 @@ def test_two_outputs_of_one_name_have_a_column_each(svhn, tmp_path):
 
 
 @pytest.mark.parametrize('tool', ['yolo', 'voc'])
-def test_classes_that_are_no_digits(tmp_path, tool):
+def test_classes_that_are_no_digits(run, tmp_path, tool):
     """Both formats: a 7 and a border in one image."""
     Image.new('RGB', (100, 50)).save(tmp_path / '1.png')
     if tool == 'yolo':
@@ -226,7 +225,7 @@ def test_classes_that_are_no_digits(tmp_path, tool):
         assert 'no digits and have no boxes: marinara sauce.' in result.stdout
 
 
-def test_hostile_names_are_bad_records(tmp_path):
+def test_hostile_names_are_bad_records(run, tmp_path):
     record = dict(height=[20], label=[0], left=[1], top=[11], width=[8])
     names = ['../x.png', '1\0.png', 'n' * 300 + '.png', '\ud800.png', '2.png', '3.png']
     (tmp_path / 'mchar.json').write_text(json.dumps(dict.fromkeys(names, record)))
@@ -244,7 +243,7 @@ def test_hostile_names_are_bad_records(tmp_path):
     assert [image['file_name'] for image in images] == ['2.png']
 
 
-def test_a_bad_record_whose_file_name_is_no_utf_8(tmp_path):
+def test_a_bad_record_whose_file_name_is_no_utf_8(run, tmp_path):
     for name in (b'1.xml', b'\xff.xml'):
         size = '' if name[:1] == b'\xff' else '<size><width>9</width><height>9</height></size>'
         text = f'<annotation><filename>1.png</filename>{size}</annotation>'
@@ -254,13 +253,13 @@ def test_a_bad_record_whose_file_name_is_no_utf_8(tmp_path):
     assert r'\udcff.xml' in result.stdout
 
 
-def test_an_output_name_that_is_too_long(svhn, tmp_path):
+def test_an_output_name_that_is_too_long(run, svhn, tmp_path):
     result = run('svhn2coco.py', svhn / 'digitStruct.mat', '-o', 'x' * 300, cwd=tmp_path)
     assert result.returncode == 1
     assert 'the system refuses it.\n  found:    File name too long' in result.stderr
 
 
-def test_voc(tmp_path):
+def test_voc(run, tmp_path):
     (tmp_path / '5.xml').write_text(
         '<annotation><filename>5.png</filename><size><width>100</width><height>50</height></size>'
         '<object><name>0</name><bndbox><xmin>11</xmin><ymin>6</ymin><xmax>18</xmax><ymax>25</ymax>'
@@ -287,7 +286,7 @@ def test_no_torch_is_loaded():
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason='needs the SVHN images, which are not distributed')
-def test_sizes_of_real_images(tmp_path):
+def test_sizes_of_real_images(run, tmp_path):
     """621 images opened one by one have the sizes that the list of all images says."""
     subset = json.loads((SHARED / 'svhn-subset/train.json').read_text())
     names = [image['file_name'] for image in subset['images']]

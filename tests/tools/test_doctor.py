@@ -14,11 +14,11 @@ CONFIG = 'configs/digits/frcnn_tiny.py'
 
 
 @pytest.fixture
-def examine(run_tool, tmp_path):
+def examine(run_process, tmp_path):
     """Run the doctor with further arguments; returns its exit status, and its checks by name."""
 
     def run(*arguments):
-        done = run_tool('doctor.py', '--json', *arguments, cwd=tmp_path)
+        done = run_process('doctor.py', '--json', *arguments, cwd=tmp_path)
         checks = json.loads(done.stdout)['checks']  # nothing but JSON on stdout
         return done.returncode, {check['name']: check for check in checks}
 

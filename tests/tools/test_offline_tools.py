@@ -31,7 +31,7 @@ def split(digits_root, tmp_path_factory):
 @pytest.fixture
 def tool(run_tool, split):
     def run(*arguments):
-        return run_tool(*arguments, cwd=split, timeout=120)
+        return run_tool(*arguments, cwd=split)
 
     return run
 

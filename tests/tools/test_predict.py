@@ -98,7 +98,8 @@ READ = ('door.jpg', 'link.png', 'sub/door.png', 'thin.png', 'wide.jpg')
 
 
 @pytest.mark.skipif(os.name != 'posix', reason='needs pipes, devices and names of any bytes')
-def test_each_bad_file_is_a_line_and_the_others_are_read(run_tool, checkpoint, photos, tmp_path):
+def test_each_bad_file_is_a_line_and_the_others_are_read(run_process, checkpoint, photos, tmp_path):
+    """In a process of its own: one that waits for a pipe has to be ended."""
     pictures = tmp_path / 'out' / 'pictures'
     pictures.mkdir(parents=True)
     for name in ('mine.png', 'door.png'):
@@ -106,7 +107,7 @@ def test_each_bad_file_is_a_line_and_the_others_are_read(run_tool, checkpoint, p
     (pictures / 'link.png').mkdir()
     arguments = (TINY, checkpoint, 'photos', '--out', 'out', '--assembly', 'system_a')
     options = ('--draw', '--overwrite', '--max-pixels', 3_000_000)
-    done = run_tool('predict.py', *arguments, *options, cwd=tmp_path, timeout=120)
+    done = run_process('predict.py', *arguments, *options, cwd=tmp_path, timeout=120)
     assert done.returncode == 3 and 'Traceback' not in done.stderr
     assert '5 images in' in done.stdout and 'assembly: system_a (--assembly' in done.stdout
     assert '2 of 12 images are over 8 times larger' in done.stderr and 'thin.png' in done.stderr

@@ -19,10 +19,10 @@ TOOL = Path(__file__).parents[2] / 'tools' / 'prepare_data.py'
 FEW = ('--train', '3', '--valid', '1', '--test', '0', '--workers', '1')
 
 
-def run(*args, cwd):
-    command = [sys.executable, str(TOOL), *map(str, args)]
-    environment = os.environ | {'COLUMNS': '120'}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+@pytest.fixture
+def run(run_tool, monkeypatch):
+    monkeypatch.setenv('COLUMNS', '120')
+    return lambda *args, cwd: run_tool('prepare_data.py', *args, cwd=cwd)
 
 
 def make_real(folder, splits=('train', 'valid', 'test'), count=1):
@@ -43,7 +43,7 @@ def make_real(folder, splits=('train', 'valid', 'test'), count=1):
     return folder
 
 
-def test_synthetic_from_any_folder_twice(tmp_path):
+def test_synthetic_from_any_folder_twice(run, tmp_path):
     first = run('synthetic', *FEW, '--contact-sheet', 'sheet.png', '--boxes', cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert 'numbers by length' in first.stdout
@@ -210,7 +210,7 @@ def test_drawing_needs_no_torch(tmp_path):
     assert result.stdout.strip() == '[]', result.stderr
 
 
-def test_link_from_the_command_line(tmp_path):
+def test_link_from_the_command_line(run, tmp_path):
     make_real(tmp_path / 'hw2')
     result = run('link', 'hw2', '--out', 'data/digits', cwd=tmp_path)
     assert result.returncode == 0, result.stderr
@@ -222,7 +222,7 @@ def test_link_from_the_command_line(tmp_path):
     assert (tmp_path / 'hw2/train/1.png').read_text() == 'png'
 
 
-def test_link_splits_and_says_what_stands(tmp_path):
+def test_link_splits_and_says_what_stands(run, tmp_path):
     make_real(tmp_path / 'hw2', splits=('train',), count=20)
     (tmp_path / 'hw2/train/extra.png').write_text('png')
     (tmp_path / 'hw2/train/digitStruct.mat').write_text('no image')

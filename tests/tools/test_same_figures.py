@@ -39,7 +39,7 @@ class WideBoxes(BaseMetric):
 
 
 @pytest.fixture(scope='module')
-def tested(run_tool, digits_root, tmp_path_factory):
+def tested(run_process, digits_root, tmp_path_factory):
     """A folder in which test.py has run, on annotations with ids from 0, crowds and ignores."""
     folder = tmp_path_factory.mktemp('tested')
     (folder / 'data').mkdir()
@@ -56,7 +56,7 @@ def tested(run_tool, digits_root, tmp_path_factory):
         patch.setenv('PYTHONPATH', f'{REPOSITORY}:{folder}')
         outputs = ('--work-dir', 'run', '--submission', 'out.zip')
         arguments = ('mine.py', WEIGHTS, '--data-root', 'data', *outputs)
-        done = run_tool('test.py', *arguments, cwd=folder)
+        done = run_process('test.py', *arguments, cwd=folder)
     assert done.returncode == 0, done.stderr
     (folder / 'stdout').write_text(done.stdout)
     return folder

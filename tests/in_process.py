@@ -19,7 +19,7 @@ from matplotlib import pyplot
 from mmengine.registry import init_default_scope
 from mmengine.utils import ManagerMixin
 
-TOOLS = Path(__file__).resolve().parents[2] / 'tools'
+TOOLS = Path(__file__).resolve().parents[1] / 'tools'
 
 
 @dataclass(frozen=True)
