@@ -32,7 +32,11 @@ def parse_args():
     parser.add_argument('--out', help='save the predictions to this .pkl file')
     parser.add_argument('--submission', help='save pred.json and pred.csv in this .zip file')
     parser.add_argument('--show', action='store_true', help='show the predictions in a window')
-    parser.add_argument('--show-dir', help='save pictures of the predictions in this folder')
+    parser.add_argument(
+        '--show-dir',
+        help='save pictures of the predictions in this folder, a relative one is made in the new '
+        'folder of the run',
+    )
     parser.add_argument('--wait-time', type=float, default=2, help='seconds per picture of --show')
     parser.add_argument('--overwrite', action='store_true', help='replace earlier outputs')
     parser.add_argument('--tta', action='store_true', help='merge predictions at several scales')
@@ -49,10 +53,7 @@ def main():
     check_places(args, cfg)
     if args.show or args.show_dir:
         cfg.default_hooks.visualization.update(
-            draw=True,
-            show=args.show,
-            wait_time=args.wait_time,
-            test_out_dir=args.show_dir and str(Path(args.show_dir).absolute()),
+            draw=True, show=args.show, wait_time=args.wait_time, test_out_dir=args.show_dir
         )
     if args.submission:
         args.out = args.out or str(Path(cfg.work_dir, 'predictions.pkl'))
@@ -69,8 +70,9 @@ def check_places(args, cfg):
     dataset = cfg.test_dataloader.dataset
     names = (dataset.get('ann_file'), dataset.get('data_prefix', {}).get('img'))
     data = [Path(dataset.get('data_root') or '', name) for name in names if name]
-    files, folders = filter(None, [args.out, args.submission]), filter(None, [args.show_dir])
-    check_outputs(files, args.overwrite, folders, [args.config, args.checkpoint, *data])
+    files = filter(None, [args.out, args.submission])
+    shown = [args.show_dir] if args.show_dir and Path(args.show_dir).is_absolute() else []
+    check_outputs(files, args.overwrite, shown, [args.config, args.checkpoint, *data])
     check_outputs([Path(cfg.work_dir, 'metrics.json')], overwrite=True)
 
 
