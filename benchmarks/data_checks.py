@@ -7,6 +7,9 @@ python benchmarks/data_checks.py --ann train.json.gz                  # its anno
 Both look at the same file in one process, in turns; the figure is the median. Every fault that the
 loop looks for is counted, and the counts have to be those of the checks. Where there is one thread
 the times are those of the processor, so that other programs matter little; decoding uses all.
+
+Then a check and a repair of pictures that have to be written anew, the stand-ins of broken images,
+and a small file that unpacks to a large one, each beside the plain way to do it.
 """
 
 import argparse
@@ -16,6 +19,7 @@ import os
 import statistics
 import tempfile
 import time
+import tracemalloc
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -24,12 +28,15 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mmdet_digits.datasets.checks import Split, check_splits
+from mmdet_digits.datasets.checks import Split, check_splits, repair_dataset
 from mmdet_digits.datasets.checks.boxes import ASPECT, LARGEST_SHARE, ROUNDING, TALLEST
 from mmdet_digits.datasets.checks.duplicates import SAME_PLACE
+from mmdet_digits.datasets.checks.images import encode_plainly, read_pixels
 from mmdet_digits.datasets.checks.reading import read_annotation_file
-from mmdet_digits.datasets.checks.splits import check_annotations
+from mmdet_digits.datasets.checks.splits import check_annotations, inspect_split, known_images
 from mmdet_digits.datasets.coco_files import CATEGORIES
+from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import write_file
 
 
 def main():
@@ -46,6 +53,9 @@ def main():
         report_annotations(path, args.repeats)
         if args.images:
             report_images(Split(path, args.images), args.repeats)
+        report_repair(Path(folder))
+        report_stand_ins()
+        report_blanks(Path(folder) / 'blanks.json.gz')
 
 
 def write_random(path: Path, num_images: int = 33402, seed: int = 0) -> Path:
@@ -100,6 +110,93 @@ def report_images(split: Split, repeats: int):
         )
         found = {check.name: count_of(check.found) for check in checks if check.name in counts}
         report(f'all checks, {name}: {total / fast:,.0f} images/s', fast, slow, found == counts)
+
+
+def report_repair(folder: Path, number: int = 300):
+    """Time the check and the repair of pictures with an alpha channel, and measure their memory."""
+    (folder / 'alpha').mkdir()
+    rng = np.random.default_rng(0)
+    images = []
+    for index in range(1, number + 1):
+        pixels = rng.integers(0, 256, (200, 400, 4), np.uint8)
+        cv2.imwrite(str(folder / 'alpha' / f'{index}.png'), pixels)
+        images.append(dict(id=index, file_name=f'{index}.png', width=400, height=200))
+    ann_file = folder / 'alpha.json'
+    ann_file.write_text(json.dumps(dict(images=images, annotations=[], categories=CATEGORIES)))
+    split = Split(ann_file, folder / 'alpha')
+    ways = {
+        'repair': lambda: check_and_repair(split, folder / 'repaired'),
+        'plain': lambda: plain_repair(split, folder / 'plain'),
+    }
+    seconds, peaks = {}, {}
+    for name, way in ways.items():
+        tracemalloc.start()
+        start = time.perf_counter()
+        way()
+        seconds[name] = time.perf_counter() - start
+        peaks[name] = tracemalloc.get_traced_memory()[1] / 2**20
+        tracemalloc.stop()
+    print_ratio(f'check and repair of {number} pictures', seconds, 's')
+    print_ratio('  its memory', peaks, 'MiB')
+
+
+def check_and_repair(split: Split, out: Path):
+    """Check and repair as tools/check_data.py does, which looks at each picture once."""
+    found = inspect_split(split, decode=True)
+    repair_dataset({'train': split}, out, known=known_images([found]))
+
+
+def plain_repair(split: Split, out: Path):
+    """Check, look again, write anew: one picture after the other, and all kept until the end."""
+    (out / 'train').mkdir(parents=True)
+    coco = plain_read(split.ann_file)
+    names = [image['file_name'] for image in coco['images']]
+    for _ in range(2):
+        for name in names:
+            read_pixels(split.image_dir / name)
+    written = {name: encode_plainly(split.image_dir / name) for name in names}
+    for name, data in written.items():
+        write_file(out / 'train' / name, data)
+    write_file(out / 'train.json', json.dumps(coco))
+
+
+def report_stand_ins(total: int = 1_000_000, broken: int = 100):
+    """Time what it costs to find the image that stands in for a broken one."""
+    from mmdet_digits.datasets.broken_images import BrokenImages
+
+    images = BrokenImages(total, 0.01, 'benchmark')
+    seconds = {'chain': 0.0, 'plain': 0.0}
+    for index in range(0, total, total // broken):
+        start = time.perf_counter()
+        images._tell = lambda *_: None
+        images.stand_in(index, InputError('broken'), lambda other: {})
+        seconds['chain'] += time.perf_counter() - start
+        start = time.perf_counter()
+        [*range(index + 1, total), *range(index)]
+        seconds['plain'] += time.perf_counter() - start
+    print_ratio(f'{broken} stand-ins among {total:,} images', seconds, 's')
+
+
+def report_blanks(path: Path, size: int = 2**30):
+    """Measure the memory that a small file of blanks takes."""
+    path.write_bytes(gzip.compress(b'{}' + b' ' * size, 1))
+    peaks = {}
+    for name, read in (('limited', lambda: read_annotation_file(path)), ('plain', path.read_bytes)):
+        tracemalloc.start()
+        read() if name == 'limited' else gzip.decompress(read())
+        peaks[name] = tracemalloc.get_traced_memory()[1] / 2**20
+        tracemalloc.stop()
+    print_ratio(
+        f'{path.stat().st_size / 2**20:.1f} MiB that unpack to {size >> 20:,}', peaks, 'MiB'
+    )
+
+
+def print_ratio(name: str, values: dict[str, float], unit: str):
+    """Print a value beside that of the plain way."""
+    ours, plain = values.values()
+    print(
+        f'{name:45} {ours:7.2f} {unit:3} plain way {plain:9.2f} {unit:3} ratio {plain / ours:5.1f}'
+    )
 
 
 def report(name: str, fast: float, slow: float, same: bool):

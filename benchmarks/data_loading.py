@@ -3,10 +3,10 @@
 python benchmarks/data_loading.py                                       # frcnn_tiny, drawn images
 python benchmarks/data_loading.py configs/digits/frcnn_fp32.py --data-root data/svhn
 
-The first table has images/s of the data loader of a config, with decoded images kept and not,
-beside torchvision's CocoDetection with the transform of its detection reference: to a tensor from
-0 to 1. That peer does not resize; its detector does so later. The second table is of real
-trainings: the time that the loop waited for batches, in the second epoch.
+The first table has images/s of the data loader of a config beside torchvision's CocoDetection with
+the transform of its detection reference: to a tensor from 0 to 1. That peer does not resize; its
+detector does so later. The second table is of real trainings: the time that the loop waited for
+batches, in the second epoch.
 """
 
 import argparse
@@ -32,8 +32,6 @@ from mmdet_digits.datasets.synthetic.writer import DatasetSpec, write_dataset
 from mmdet_digits.utils.arguments import natural, positive
 from mmdet_digits.utils.silence import disable_logging
 
-CACHES = {'decoded each time': 'off', 'decoded once': 'ram'}
-
 
 def main():
     """Print both tables of one config."""
@@ -54,7 +52,7 @@ def main():
         set_multi_processing(**cfg.env_cfg.mp_cfg)  # as trainings do: OpenCV in one thread
         print_table(['loader', 'workers', 'images/s', 'times as fast'], rates(cfg, args))
         print()
-        header = ['images', 'workers', 'iteration, ms', 'waiting, ms', 'share']
+        header = ['workers', 'iteration, ms', 'waiting, ms', 'share']
         print_table(header, waits(cfg, args))
 
 
@@ -75,9 +73,10 @@ def rates(cfg: Config, args) -> list[list[str]]:
     """Time epochs of loading alone, in turn: a row per loader and number of workers."""
     rows = []
     for workers in args.workers:
-        loaders = {'torchvision': peer_loader(cfg, args.images, workers)}
-        for name, cache in CACHES.items():
-            loaders[name] = Runner.build_dataloader(loader_of(cfg, args.images, workers, cache))
+        loaders = {
+            'torchvision': peer_loader(cfg, args.images, workers),
+            'mmdet-digits': Runner.build_dataloader(loader_of(cfg, args.images, workers)),
+        }
         ways = {
             name: lambda loader=loader: sum(1 for _ in loader) for name, loader in loaders.items()
         }
@@ -90,10 +89,10 @@ def rates(cfg: Config, args) -> list[list[str]]:
     return rows
 
 
-def loader_of(cfg: Config, images: int, workers: int, cache: str) -> dict:
+def loader_of(cfg: Config, images: int, workers: int) -> dict:
     """The training loader of a config, for some images."""
     loader = cfg.train_dataloader.to_dict()
-    loader['dataset'].update(indices=images, cache=cache)
+    loader['dataset'].update(indices=images)
     return dict(loader, num_workers=workers, persistent_workers=workers > 0)
 
 
@@ -125,14 +124,13 @@ def pair_up(batch: list) -> tuple:
 
 
 def waits(cfg: Config, args) -> list[list[str]]:
-    """Train two epochs with each cache and number of workers: a row of the second one's times."""
+    """Train two epochs with each number of workers: a row of the second one's times."""
     rows = []
     for workers in args.workers:
-        for name, cache in CACHES.items():
-            whole, waiting = train(cfg, loader_of(cfg, args.images, workers, cache))
-            share = f'{sum(waiting) / sum(whole):.1%}'
-            times = [spread([1e3 * value for value in values]) for values in (whole, waiting)]
-            rows.append([name, str(workers), *times, share])
+        whole, waiting = train(cfg, loader_of(cfg, args.images, workers))
+        share = f'{sum(waiting) / sum(whole):.1%}'
+        times = [spread([1e3 * value for value in values]) for values in (whole, waiting)]
+        rows.append([str(workers), *times, share])
     return rows
 
 
@@ -143,7 +141,7 @@ def train(cfg: Config, loader: dict) -> tuple[list[float], list[float]]:
         The seconds of each iteration of the second, and those of them spent waiting for its batch.
     """
     cfg = Config(cfg.to_dict(), filename=cfg.filename)
-    name = f'{loader["num_workers"]} {loader["dataset"]["cache"]}'
+    name = f'{loader["num_workers"]} workers'
     cfg.model.backbone.init_cfg = None
     cfg.merge_from_dict(
         dict(

@@ -1,7 +1,14 @@
-"""What the command lines share: arguments, loading a config, one way to report an error."""
+"""What the command lines share: arguments, loading a config, one way to report an error.
+
+To import this is quick, so that ``--help`` and what is wrong with the arguments is said at once:
+functions that need torch import what needs it.
+"""
+
+from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import logging
 import multiprocessing
 import os
@@ -12,42 +19,31 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 from urllib.error import URLError
 
-from mmdet_digits.utils.collector import leave_imports_alone, paused_collector
-from mmdet_digits.utils.deferred_imports import deferred
+from mmengine.config import Config, DictAction
+from mmengine.logging import print_log
 
-with paused_collector():
-    with deferred('torch._dynamo'):
-        from mmengine.config import Config, DictAction
-        from mmengine.dist import get_backend
-        from mmengine.logging import print_log
-        from mmengine.registry import RUNNERS
-        from mmengine.runner import Runner
+from mmdet_digits.engine.distributed import enter_run, join_processes, lost_process, process_rank
+from mmdet_digits.utils.checks import Status
+from mmdet_digits.utils.config_files import check_needed, load_config_file
+from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.files import LOCK, check_writable, held_folder
+from mmdet_digits.utils.pipes import reader_may_leave
+from mmdet_digits.utils.repository import DATA_ROOT, REPOSITORY
 
-    from mmdet_digits.checkpoints.reading import EXPECTED, trust_checkpoints
-    from mmdet_digits.checkpoints.resuming import find_resumable
-    from mmdet_digits.engine.distributed import (
-        enter_run,
-        join_processes,
-        lost_process,
-        process_rank,
-    )
-    from mmdet_digits.utils.checks import Status
-    from mmdet_digits.utils.config_files import check_needed, load_config_file
-    from mmdet_digits.utils.errors import InputError
-    from mmdet_digits.utils.files import LOCK, check_writable, held_folder
-    from mmdet_digits.utils.pipes import reader_may_leave
-    from mmdet_digits.utils.preflight import (
-        check_data,
-        check_options,
-        nearest_path,
-        preflight,
-        unread_keys,
-    )
+if TYPE_CHECKING:
+    from mmengine.runner import Runner
 
 PATIENCE = 20  # seconds
-REPOSITORY = Path(__file__).resolve().parents[1]
+SPINS = '100000'
+"""How often a thread of GNU OpenMP looks whether it may go on, before it sleeps.
+
+Its own value is three times as high. Threads that wait so make training many times slower where
+anything else runs on the machine. With a tenth of this a step of the tiny detector took a tenth
+longer on two free cores.
+"""
 
 
 def config_parser(description: str) -> argparse.ArgumentParser:
@@ -115,6 +111,10 @@ def load_config(args: argparse.Namespace, splits: Sequence[str]) -> Config:
     Raises:
         InputError: the config, an option or the data set is not what it should be.
     """
+    from mmdet_digits.checkpoints.reading import trust_checkpoints
+    from mmdet_digits.utils.config_values import settle_loaders
+    from mmdet_digits.utils.preflight import check_data, check_options, unread_keys
+
     enter_run(args.launcher)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if args.trust_checkpoint:
@@ -131,6 +131,7 @@ def load_config(args: argparse.Namespace, splits: Sequence[str]) -> Config:
     findings = check_data({f'{split}_dataloader': cfg[f'{split}_dataloader'] for split in splits})
     if findings:
         raise InputError('\n'.join(map(str, findings)))
+    settle_loaders(cfg)
     cfg.launcher = args.launcher
     cfg.work_dir = (
         args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(cfg.filename).stem))
@@ -145,18 +146,15 @@ def read_config(name: str, data_root: str | None = None) -> Config:
 
     Args:
         name: its path, from here or from the root of this repository.
-        data_root: None for ``DIGITS_DATA_ROOT``, or else ``data/digits`` of this repository.
+        data_root: None for ``DIGITS_DATA_ROOT``, or else ``data/digits``.
 
     Raises:
         InputError: there is no such config.
     """
     if data_root:
         os.environ['DIGITS_DATA_ROOT'] = str(Path(data_root).resolve())
-    os.environ.setdefault('DIGITS_DATA_ROOT', str(REPOSITORY / 'data' / 'digits'))
-    with paused_collector():  # for what the config imports
-        cfg = load_config_file(find_config(name))
-    leave_imports_alone()
-    return cfg
+    os.environ.setdefault('DIGITS_DATA_ROOT', str(DATA_ROOT))
+    return load_config_file(find_config(name))
 
 
 def stop_on_failures(cfg: Config, splits: Sequence[str], insist: bool) -> None:
@@ -172,6 +170,8 @@ def stop_on_failures(cfg: Config, splits: Sequence[str], insist: bool) -> None:
     Raises:
         InputError: a check fails.
     """
+    from mmdet_digits.utils.preflight import preflight
+
     if process_rank():
         return
     checks = preflight(cfg.to_dict(), splits)
@@ -198,23 +198,32 @@ def hold_work_dir(cfg: Config, lock: str = LOCK) -> contextlib.AbstractContextMa
 
 
 def build_runner(cfg: Config) -> Runner:
-    """The runner of a config: MMEngine's own, or the one its ``runner_type`` names.
+    """The runner of a config: MMEngine's, less noisy, or the one its ``runner_type`` names.
 
     Raises:
         InputError: a class refuses its arguments.
     """
+    from mmengine.dist import get_backend
+    from mmengine.registry import RUNNERS
+
+    from mmdet_digits.engine.console_runner import ConsoleRunner
+
     join_processes(cfg)
     try:
-        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else ConsoleRunner.from_cfg(cfg)
     except InputError:
         raise
-    except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (
+        *(AssertionError, AttributeError, ImportError, KeyError),
+        *(RuntimeError, TypeError, ValueError),
+    ) as error:
         raise InputError(
             f'{cfg.filename}: what it describes cannot be built.',
             f'{type(error).__name__}: {error}',
             'arguments that the classes it names can work with',
             'correct that value; --debug shows the traceback, and so which class refused it',
         ) from error
+    runner.logger.info(f'Config, environment and hooks: {runner.log_dir}/{runner.timestamp}.log')
     if runner.distributed:
         runner.logger.info(f'{runner.world_size} processes, joined by {get_backend()}.')
     return runner
@@ -234,19 +243,22 @@ def find_config(name: str) -> Path:
         f'{name}: no such config.',
         'a folder' if Path(name).is_dir() else 'nothing there',
         f'a file, e.g. one of {", ".join(known)}',
-        f'did you mean {nearest_path(name, known)}?',
+        f'did you mean {difflib.get_close_matches(name, known, n=1, cutoff=0)[0]}?',
     )
 
 
 def find_checkpoint(name: str) -> Path:
-    """Find a checkpoint file.
+    """Find a checkpoint file by its path from here, or else from the root of this repository.
 
     Raises:
         InputError: it is not there.
     """
     path = Path(name)
-    if path.is_file():
-        return path
+    for place in (path, REPOSITORY / path):
+        if place.is_file():
+            return place
+    from mmdet_digits.checkpoints.reading import EXPECTED
+
     beside = sorted(str(p) for p in path.parent.glob('*.pth')) if path.parent.is_dir() else []
     raise InputError(
         f'{name}: no such checkpoint.',
@@ -256,38 +268,45 @@ def find_checkpoint(name: str) -> Path:
     )
 
 
-def resume_from(cfg: Config, wanted: str | None) -> None:
+def resume_from(cfg: Config, wanted: str | None) -> bool:
     """Make a training go on from a checkpoint, or from its beginning if there is none.
 
     Args:
         cfg: changed in place; without a checkpoint its own ``load_from`` stays.
         wanted: the checkpoint; None for the last whole one in the folder of the run.
 
+    Returns:
+        Whether the schedule has to be planned anew, for another number of epochs.
+
     Raises:
-        InputError: it is damaged or lacks something.
+        InputError: it is damaged or lacks something, or the config has changed too much.
     """
+    from mmdet_digits.checkpoints.resume_differences import settle_differences
+    from mmdet_digits.checkpoints.resuming import find_resumable
+
     folder = cfg.default_hooks.checkpoint.get('out_dir')
     folder = Path(folder, Path(cfg.work_dir).name) if folder else Path(cfg.work_dir)
     checkpoint = find_resumable(folder, wanted)
     cfg.resume = checkpoint is not None
-    if checkpoint:
-        cfg.load_from = str(checkpoint)
+    if not checkpoint:
+        return False
+    cfg.load_from = str(checkpoint)
+    return settle_differences(cfg, checkpoint)
 
 
 def weights_unavailable(cfg: Config, error: URLError) -> InputError:
-    """Explain that the pretrained weights of a config could not be fetched."""
-    backbone = cfg.model.backbone
-    init = backbone.get('init_cfg') or {}
-    unfrozen = dict(init_cfg=None, frozen_stages=-1, norm_eval=False)
-    options = [f'model.backbone.{key}={unfrozen[key]}' for key in unfrozen if key in backbone]
+    """Explain that the weights that a config starts from could not be fetched."""
+    from mmdet_digits.utils.starting_weights import options_without, weight_sources
+
+    sources = [(path, name) for path, name in weight_sources(cfg) if '://' in name]
     return InputError(
-        f'The pretrained weights could not be fetched: {error.reason}.\n'
-        f'  found:    model.backbone.init_cfg.checkpoint={init.get("checkpoint")}\n'
-        '  expected: a connection, or a file\n'
-        '  fix: fetch the file on another machine and add\n'
-        '         --cfg-options model.backbone.init_cfg.checkpoint=FILE.pth\n'
+        f'The pretrained weights could not be fetched: {error.reason}.',
+        ', '.join(f'{path}={name}' for path, name in sources),
+        'a connection, or a file',
+        'fetch the file on another machine and add\n'
+        f'         --cfg-options {" ".join(f"{path}=FILE.pth" for path, _ in sources)}\n'
         '       or start from random weights, with every layer trained:\n'
-        f'         --cfg-options {" ".join(options)}'
+        f'         --cfg-options {" ".join(options_without(cfg, path) for path, _ in sources)}',
     )
 
 
@@ -320,6 +339,7 @@ def run_tool(main: Callable[[], None], debug: bool = '--debug' in sys.argv) -> N
     Ctrl-C ends it with one line and status 130, SIGTERM in a training with 143.
     """
     sys.excepthook = hush_orphans
+    os.environ.setdefault('GOMP_SPINCOUNT', SPINS)  # read when torch is imported
     try:
         main()
     except KeyboardInterrupt as stop:

@@ -1,7 +1,6 @@
 """Values of COCO files as people have them, read as COCO means them."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 MISSING = type('Missing', (), {'__repr__': lambda self: 'missing'})()
@@ -29,10 +28,13 @@ def read_values(coco: dict) -> tuple[dict, list[str]]:
     return read, notes
 
 
-def _read_list(name: str, entries: list, readers: dict[str, Callable]) -> tuple[list, list[str]]:
+def _read_list(name: str, entries: list, readers: dict[str, tuple]) -> tuple[list, list[str]]:
     """The entries with the values of some keys read, and a text for each key that needed it."""
     entries, notes = list(entries), []
-    for key, read in readers.items():
+    objects = {*map(type, entries)} <= {dict}
+    for key, (read, plain) in readers.items():
+        if objects and {type(entry.get(key, MISSING)) for entry in entries} <= plain:
+            continue
         count, first = 0, None
         for row, entry in enumerate(entries):
             if not isinstance(entry, dict):
@@ -113,16 +115,17 @@ def _name(value: Any, entry: dict) -> Any:
     return value.strip() if type(value) is str else as_number(value)
 
 
+#: Per list and key: what reads a value, and the types that need no reading.
 READERS = {
-    'images': {'id': _id, 'width': _side, 'height': _side},
+    'images': {'id': (_id, {int}), 'width': (_side, {int}), 'height': (_side, {int})},
     'annotations': {
-        'id': _id,
-        'image_id': _id,
-        'category_id': _id,
-        'bbox': _bbox,
-        'area': _area,
-        'iscrowd': _crowd,
-        'ignore': _ignore,
+        'id': (_id, {int}),
+        'image_id': (_id, {int}),
+        'category_id': (_id, {int}),
+        'bbox': (_bbox, set()),
+        'area': (_area, {int, float}),
+        'iscrowd': (_crowd, {int}),
+        'ignore': (_ignore, {int, type(MISSING)}),
     },
-    'categories': {'id': _id, 'name': _name},
+    'categories': {'id': (_id, {int}), 'name': (_name, set())},
 }

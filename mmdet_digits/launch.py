@@ -10,11 +10,6 @@ import sys
 from argparse import REMAINDER, ArgumentParser
 from collections.abc import Mapping
 
-import joblib
-from torch.distributed.elastic.multiprocessing.api import SignalException
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-from torch.distributed.run import parse_args, run
-
 from mmdet_digits.cli import run_tool
 from mmdet_digits.utils.arguments import positive
 from mmdet_digits.utils.errors import InputError
@@ -58,6 +53,11 @@ def main() -> None:
     parser.add_argument('tool', help='the script that each of them runs')
     parser.add_argument('arguments', nargs=REMAINDER, help='its arguments')
     args = parser.parse_args()
+    import joblib
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.run import parse_args, run
+
     for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS'):
         os.environ.setdefault(name, str(max(1, joblib.cpu_count() // args.processes)))
     logging.getLogger('torch.distributed.elastic').setLevel('CRITICAL')

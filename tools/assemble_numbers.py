@@ -6,7 +6,7 @@ from pathlib import Path
 from mmdet_digits.apis.image_list import read_ids
 from mmdet_digits.cli import run_tool
 from mmdet_digits.evaluation.annotations import read_image_ids
-from mmdet_digits.evaluation.assembly_files import read_assembly
+from mmdet_digits.evaluation.assembly_files import choose_assembly
 from mmdet_digits.evaluation.functional.number_assembly import NO_NUMBER, assemble_numbers
 from mmdet_digits.evaluation.predictions import read_predictions
 from mmdet_digits.evaluation.submission import numbers_csv, write_submission
@@ -21,7 +21,9 @@ def parse_args():
     images.add_argument('--ann', help='COCO file that lists all images')
     parser.add_argument('-o', '--out', type=Path, metavar='CSV', help='write pred.csv here')
     parser.add_argument('--submission', type=Path, metavar='ZIP', help='write both files in a zip')
-    parser.add_argument('--assembly', default='default', metavar='PRESET|FILE.json')
+    parser.add_argument(
+        '--assembly', metavar='PRESET|FILE.json', help='default: that of the predictions'
+    )
     parser.add_argument('--overwrite', action='store_true', help='replace earlier outputs')
     parser.add_argument('--debug', action='store_true', help='show tracebacks')
     args = parser.parse_args()
@@ -34,7 +36,7 @@ def main():
     args = parse_args()
     inputs = (args.pred, args.images, args.ann, args.assembly)
     check_outputs(filter(None, [args.out, args.submission]), args.overwrite, inputs=inputs)
-    assembly = read_assembly(args.assembly)
+    assembly, which = choose_assembly(args.assembly, args.pred)
     image_ids = read_ids(args.images) if args.images else read_image_ids(args.ann)
     predictions = read_predictions(args.pred)
     detections = predictions.to_detections(image_ids, args.images or args.ann)
@@ -44,7 +46,8 @@ def main():
     if args.out:
         write_file(args.out, numbers_csv(image_ids, numbers))
     print(
-        f'{len(image_ids):,} images, {(numbers != NO_NUMBER).sum():,} numbers; written to '
+        f'{len(image_ids):,} images, {(numbers != NO_NUMBER).sum():,} numbers; number assembly: '
+        f'{which}; written to '
         + ', '.join(str(path) for path in (args.out, args.submission) if path)
     )
 

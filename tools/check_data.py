@@ -28,10 +28,9 @@ from mmdet_digits.utils.checks import Check, Status
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import check_writable
 from mmdet_digits.utils.pipes import reader_may_leave
+from mmdet_digits.utils.repository import DATA_ROOT
 from mmdet_digits.visualization.check_report import count_checks, print_report
 from mmdet_digits.visualization.progress import image_progress
-
-DEFAULT_ROOT = Path(__file__).resolve().parents[1] / 'data' / 'digits'
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -42,7 +41,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--data-root',
         type=Path,
-        default=Path(os.environ.get('DIGITS_DATA_ROOT', DEFAULT_ROOT)),
+        default=Path(os.environ.get('DIGITS_DATA_ROOT', DATA_ROOT)),
         metavar='DIR',
         help='folder with train.json and train/, likewise valid and test (default: data/digits)',
     )

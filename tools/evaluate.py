@@ -8,8 +8,7 @@ from rich.console import Console
 
 from mmdet_digits.cli import run_tool
 from mmdet_digits.evaluation.annotations import read_annotations
-from mmdet_digits.evaluation.assembly_files import read_assembly
-from mmdet_digits.evaluation.coco_figures import BACKENDS
+from mmdet_digits.evaluation.assembly_files import choose_assembly
 from mmdet_digits.evaluation.functional.true_numbers import GT_ORDERS
 from mmdet_digits.evaluation.offline import evaluate_predictions
 from mmdet_digits.evaluation.predictions import read_predictions
@@ -21,9 +20,10 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('pred', help='pred.json, or the .pkl of tools/test.py --out')
     parser.add_argument('--ann', required=True, help='COCO file with the true boxes')
-    parser.add_argument('--assembly', default='default', metavar='PRESET|FILE.json')
+    parser.add_argument(
+        '--assembly', metavar='PRESET|FILE.json', help='default: that of the predictions'
+    )
     parser.add_argument('--gt-order', choices=GT_ORDERS, default='left', help='default: left')
-    parser.add_argument('--backend', choices=BACKENDS, default=BACKENDS[0])
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures here')
     parser.add_argument('--overwrite', action='store_true', help='replace an earlier FILE')
     parser.add_argument('--debug', action='store_true', help='show tracebacks')
@@ -34,17 +34,17 @@ def main():
     args = parse_args()
     if args.json:
         check_outputs([args.json], args.overwrite, inputs=[args.pred, args.ann, args.assembly])
+    assembly, which = choose_assembly(args.assembly, args.pred)
     metrics = evaluate_predictions(
         read_predictions(args.pred),
         read_annotations(args.ann),
-        read_assembly(args.assembly),
+        assembly,
         args.gt_order,
-        args.backend,
     )
-    print(f'{args.pred} on {args.ann}, numbers by {args.assembly}')
+    print(f'{args.pred} on {args.ann}, number assembly: {which}')
     Console(markup=False).print(metrics_table(metrics))
     if args.json:
-        sources = dict(pred=args.pred, ann_file=args.ann, assembly=args.assembly)
+        sources = dict(pred=args.pred, ann_file=args.ann, assembly=which)
         write_file(args.json, json.dumps({**sources, **metrics}, indent=2) + '\n')
         print(f'written to {args.json}')
 

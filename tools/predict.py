@@ -21,10 +21,6 @@ import sys
 import time
 from pathlib import Path
 
-import mmdet_digits.register  # noqa: F401  (operators before mmdet)
-
-# isort: split
-from mmengine.device import get_device
 from rich.console import Console
 
 from mmdet_digits.apis.image_list import (
@@ -32,13 +28,6 @@ from mmdet_digits.apis.image_list import (
     find_images,
     number_images,
     picture_names,
-)
-from mmdet_digits.apis.onnx_detector import OnnxDetector
-from mmdet_digits.apis.predictor import (
-    collect_predictions,
-    failure_line,
-    load_detector,
-    predict_images,
 )
 from mmdet_digits.cli import (
     add_config_options,
@@ -103,7 +92,7 @@ def parse_args():
         metavar='N',
         help='images of more pixels are not read (default: 100,000,000)',
     )
-    parser.add_argument('--device', default=get_device(), help='default: %(default)s')
+    parser.add_argument('--device', help='default: a GPU, if there is one')
     parser.add_argument('--overwrite', action='store_true', help='replace earlier outputs')
     add_config_options(parser)
     parser.add_argument('--debug', action='store_true', help='show tracebacks')
@@ -114,6 +103,11 @@ def parse_args():
 
 def main():
     args = parse_args()
+    import mmdet_digits.register  # noqa: F401  (operators before mmdet)
+
+    # isort: split
+    from mmdet_digits.apis.predictor import collect_predictions
+
     paths = find_images(args.images)
     ids = number_images(paths)
     outputs = {name: args.out / name for name in ('pred.json', 'pred.csv', 'numbers.csv')}
@@ -176,13 +170,20 @@ def choose_assembly(args, cfg):
 
 
 def load_model(args, cfg):
+    from mmengine.device import get_device
+
+    from mmdet_digits.apis.onnx_detector import OnnxDetector
+    from mmdet_digits.apis.predictor import load_detector
+
     checkpoint = find_checkpoint(args.checkpoint)
     if checkpoint.suffix == '.onnx':
         return OnnxDetector(checkpoint)
-    return load_detector(cfg, checkpoint, args.device)
+    return load_detector(cfg, checkpoint, args.device or get_device())
 
 
 def predict(model, cfg, paths, args, console):
+    from mmdet_digits.apis.predictor import predict_images
+
     start, results = time.perf_counter(), []
     with image_progress(console) as progress:
         task = progress.add_task('predict', total=len(paths))
@@ -202,6 +203,8 @@ def predict(model, cfg, paths, args, console):
 
 def draw(folder, paths, unread, detections, numbers, args, console):
     """Draw every image that was read; return what went wrong, by the index of the image."""
+    from mmdet_digits.apis.predictor import failure_line
+
     names, failures = picture_names(paths), {}
     earlier = {path for path in folder.rglob('*') if path.is_file()}
     with image_progress(console) as progress:

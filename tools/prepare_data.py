@@ -28,6 +28,8 @@ NO_TEST_LABELS = """There is no test.json: tools/test.py needs another set to me
   python tools/test.py {config} CHECKPOINT{root} --cfg-options \\
     test_dataloader.dataset.ann_file=valid.json test_dataloader.dataset.data_prefix.img=valid/ \\
     test_evaluator.0.ann_file={valid}"""
+PREDICT_ONLY = """On the images of test/, without labels, it predicts:
+  python tools/test.py {config} CHECKPOINT{root} --submission submission.zip"""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -147,6 +149,9 @@ def run_link(args: argparse.Namespace, console: Console) -> None:
         valid = shlex.quote(str((args.out / 'valid.json').absolute()))
         text = NO_TEST_LABELS.format(config=CONFIG, root=root_option(args.out), valid=valid)
         console.print(text, soft_wrap=True)
+        if any(s.split == 'test' for s in splits):
+            text = PREDICT_ONLY.format(config=CONFIG, root=root_option(args.out))
+            console.print(text, soft_wrap=True)
     console.print(f'Next: {next_command(args.out)}', soft_wrap=True)
 
 

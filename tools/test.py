@@ -1,11 +1,18 @@
-"""Test a checkpoint: python tools/test.py configs/digits/frcnn_fp32.py work_dirs/.../best.pth."""
+"""Test a checkpoint: python tools/test.py configs/digits/frcnn_fp32.py work_dirs/.../best.pth.
 
+Writes metrics.json, numbers.csv (each number with its confidence), predictions.pkl and pred.json
+into the work dir, and beside the predictions the number assembly of the config.
+"""
+
+import argparse
 import json
+import os
 from math import isnan
 from pathlib import Path
 
 from rich.console import Console
 
+from mmdet_digits.apis.unlabelled_images import list_unlabelled_images
 from mmdet_digits.cli import (
     build_runner,
     config_parser,
@@ -16,25 +23,29 @@ from mmdet_digits.cli import (
     stop_on_failures,
     use_tta,
 )
-from mmdet_digits.engine.hooks.throughput_hook import ThroughputHook
-from mmdet_digits.evaluation.annotations import read_image_ids
-from mmdet_digits.evaluation.assembly_files import read_assembly
+from mmdet_digits.evaluation.assembly_files import (
+    assembly_of,
+    describe_assembly,
+    write_assembly_beside,
+)
+from mmdet_digits.evaluation.evaluators import add_metric
 from mmdet_digits.evaluation.functional.number_assembly import assemble_numbers
 from mmdet_digits.evaluation.predictions import read_predictions
-from mmdet_digits.evaluation.submission import write_submission
+from mmdet_digits.evaluation.submission import numbers_table, predictions_json, write_submission
 from mmdet_digits.utils.files import check_outputs, write_file
 from mmdet_digits.visualization.metrics_table import metrics_table
 
 
 def parse_args():
     parser = config_parser(__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument('checkpoint', help='checkpoint file (.pth or .safetensors)')
-    parser.add_argument('--out', help='save the predictions to this .pkl file')
+    parser.add_argument('--out', help='save the predictions to this .pkl file instead')
     parser.add_argument('--submission', help='save pred.json and pred.csv in this .zip file')
     parser.add_argument('--show', action='store_true', help='show the predictions in a window')
     parser.add_argument(
         '--show-dir',
-        help='save pictures of the predictions in this folder, a relative one is made in the new '
+        help='save pictures of the predictions in this folder; a relative one is made in the new '
         'folder of the run',
     )
     parser.add_argument('--wait-time', type=float, default=2, help='seconds per picture of --show')
@@ -51,19 +62,19 @@ def main():
     cfg = load_config(args, splits=('test',))
     cfg.load_from = str(find_checkpoint(args.checkpoint))
     check_places(args, cfg)
+    assembly = assembly_of(cfg)
+    unlabelled = list_unlabelled_images(cfg)
     if args.show or args.show_dir:
         cfg.default_hooks.visualization.update(
             draw=True, show=args.show, wait_time=args.wait_time, test_out_dir=args.show_dir
         )
-    if args.submission:
-        args.out = args.out or str(Path(cfg.work_dir, 'predictions.pkl'))
-    if args.out:
-        cfg.test_evaluator.append(dict(type='DumpDetResults', out_file_path=args.out))
-    stop_on_failures(cfg, ('test',), args.no_preflight)
+    args.out = args.out or str(Path(cfg.work_dir, 'predictions.pkl'))
+    add_metric(cfg, dict(type='DumpDetResults', out_file_path=args.out))
+    stop_on_failures(cfg, () if unlabelled else ('test',), args.no_preflight)
     if args.tta:
         use_tta(cfg)
     with hold_work_dir(cfg, '.test.lock'):
-        run(args, cfg)
+        run(args, cfg, assembly)
 
 
 def check_places(args, cfg):
@@ -76,36 +87,48 @@ def check_places(args, cfg):
     check_outputs([Path(cfg.work_dir, 'metrics.json')], overwrite=True)
 
 
-def run(args, cfg):
+def run(args, cfg, assembly):
+    from mmdet_digits.engine.hooks.throughput_hook import ThroughputHook
+
     runner = build_runner(cfg)
     throughput = ThroughputHook()
     runner.register_hook(throughput)
     metrics = {**runner.test(), 'images_per_second': throughput.images_per_second}
+    if runner.rank:
+        return
+    dataset = cfg.test_dataloader.dataset
+    sources = dict(
+        config=args.config,
+        checkpoint=args.checkpoint,
+        ann_file=str(Path(dataset.data_root, dataset.ann_file)),
+        assembly=describe_assembly(assembly),
+    )
+    defined = {name: None if isnan(value) else value for name, value in metrics.items()}
+    write_file(
+        Path(cfg.work_dir, 'metrics.json'), json.dumps({**sources, **defined}, indent=2) + '\n'
+    )
+    print('{checkpoint} on {ann_file}, number assembly: {assembly}'.format(**sources))
+    Console(markup=False).print(metrics_table(metrics))
+    save_numbers(runner.test_loop.dataloader.dataset, assembly, args, cfg.work_dir)
+    print(f'written to {cfg.work_dir}: metrics.json, numbers.csv, pred.json')
 
-    if runner.rank == 0:
-        dataset = cfg.test_dataloader.dataset
-        sources = dict(
-            config=args.config,
-            checkpoint=args.checkpoint,
-            ann_file=str(Path(dataset.data_root, dataset.ann_file)),
-        )
-        out = Path(cfg.work_dir, 'metrics.json')
-        defined = {name: None if isnan(value) else value for name, value in metrics.items()}
-        write_file(out, json.dumps({**sources, **defined}, indent=2) + '\n')
-        print('{checkpoint} on {ann_file}'.format(**sources))
-        Console(markup=False).print(metrics_table(metrics))
-        print(f'written to {out}')
-        if args.submission:
-            submit(args.submission, args.out, sources['ann_file'], cfg.test_evaluator)
 
-
-def submit(path, dump, ann_file, evaluators):
-    assembly = next((e.get('assembly') for e in evaluators if e.type == 'NumberMetric'), None)
-    predictions, image_ids = read_predictions(dump), read_image_ids(ann_file)
-    detections = predictions.to_detections(image_ids, ann_file)
-    numbers = assemble_numbers(detections, read_assembly(assembly or 'default')).strings
-    write_submission(path, predictions, image_ids, numbers)
-    print(f'written to {path}')
+def save_numbers(dataset, assembly, args, folder):
+    """Write what was found, and the numbers made of it."""
+    images = [dataset.get_data_info(image) for image in range(len(dataset))]
+    image_ids = [image['img_id'] for image in images]
+    names = [os.path.relpath(image['img_path'], dataset.data_prefix['img']) for image in images]
+    predictions = read_predictions(args.out, may_be_empty=True)
+    detections = predictions.to_detections(image_ids, 'the images of the test')
+    numbers = assemble_numbers(detections, assembly)
+    pred = Path(folder, 'pred.json')
+    write_file(pred, predictions_json(predictions))
+    write_file(Path(folder, 'numbers.csv'), numbers_table(image_ids, names, detections, numbers))
+    for path in (args.out, pred):
+        write_assembly_beside(path, assembly)
+    if args.submission:
+        write_submission(args.submission, predictions, image_ids, numbers.strings)
+        print(f'written to {args.submission}')
 
 
 if __name__ == '__main__':

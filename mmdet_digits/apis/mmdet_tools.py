@@ -18,9 +18,7 @@ SCRIPTS = Path(mmdet.__file__).parent / '.mim' / 'tools'
 
 #: Script under ``SCRIPTS`` -> what it does. All of these were tried with this project's configs.
 TOOLS = {
-    'analysis_tools/analyze_logs.py': 'curves and times of scalars.json; plot_run.py shows more',
     'analysis_tools/analyze_results.py': 'pictures of the best and worst images of a .pkl',
-    'analysis_tools/benchmark.py': 'speed of data set, data loader or (with CUDA) inference',
     'analysis_tools/browse_dataset.py': 'training images as the pipeline makes them, with boxes',
     'analysis_tools/confusion_matrix.py': 'confusion matrix of a .pkl as a picture',
     'analysis_tools/get_flops.py': 'operations and parameters of a model',
@@ -29,6 +27,8 @@ TOOLS = {
 
 #: Script that does not serve here -> why.
 LEFT_OUT = {
+    'analyze_logs': 'it knows no names with a slash; use tools/analysis_tools/plot_run.py',
+    'benchmark': 'it needs psutil, which does not come along; benchmarks/README.md has the speed',
     'coco_error_analysis': 'it wants a supercategory for each category',
     'eval_metric': 'it scores test predictions against val_evaluator; use tools/evaluate.py',
     'fuse_results': 'it stops with an AttributeError: it reads an argument that it does not have',
@@ -87,7 +87,8 @@ def run_mmdet_tool(name: str, arguments: Sequence[str], data_root: Path | str) -
     script = str(find_tool(name))
     os.environ['DIGITS_DATA_ROOT'] = str(data_root)
     if name.startswith('analyze_results'):  # it knows image loaders by their class, mmcv's only
-        TRANSFORMS.register_module(name='LoadCheckedImage', module=LoadImageFromFile, force=True)
+        for loader in ('LoadImageFromFile', 'LoadCheckedImage'):
+            TRANSFORMS.register_module(name=loader, module=LoadImageFromFile, force=True)
     sys.argv = [script, *arguments]
     try:
         runpy.run_path(script, run_name='__main__')

@@ -14,7 +14,6 @@ from mmdet_digits.utils.files import write_file
 
 INPUTS = ('images', 'sizes')
 OUTPUTS = ('bboxes', 'labels', 'scores', 'image_index')
-OPSETS = range(16, 21)  # RoIAlign with aligned corners came with 16; torch's exporter ends at 20
 
 
 def export_onnx(
@@ -28,7 +27,7 @@ def export_onnx(
     Args:
         model: a two-stage detector in eval mode, on the CPU.
         path: the file to write.
-        opset: version of ONNX's operators, one of ``OPSETS``.
+        opset: version of ONNX's operators, 16 to 20.
         properties: texts to keep in the file.
 
     Raises:

@@ -13,8 +13,6 @@ from mmdet_digits.checkpoints.safetensors_files import SUFFIX, write_safetensors
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import check_outputs
 
-DTYPES = ('float32', 'float16', 'bfloat16')
-
 
 def export_weights(
     src: Path,
@@ -32,7 +30,7 @@ def export_weights(
     Args:
         src: the checkpoint.
         dst: the file to write.
-        dtype: of floating-point weights, one of :data:`DTYPES`. Counters keep theirs.
+        dtype: of floating-point weights, float32, float16 or bfloat16. Counters keep theirs.
         drop: regular expressions. Weights whose name begins with one are left out, and the classes,
             so that a training for other classes can start from the others.
         overwrite: replace ``dst`` if it exists.
@@ -91,6 +89,13 @@ def _kept(weights: dict[str, Tensor], drop: Sequence[str], src: Path) -> dict[st
 def _cast(name: str, value: Tensor, dtype: str, src: Path) -> Tensor:
     if not value.is_floating_point():
         return value
+    if not torch.isfinite(value).all():
+        raise InputError(
+            f'{src}: {name} holds no numbers.',
+            'NaN or infinity',
+            'finite numbers',
+            'use an earlier checkpoint; the training that wrote this one had diverged',
+        )
     cast = value.to(getattr(torch, dtype))
     if not torch.isfinite(cast).all():
         raise InputError(

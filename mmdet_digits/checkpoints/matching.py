@@ -1,5 +1,6 @@
 """Whether a checkpoint belongs to a model and to its classes."""
 
+import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmengine.optim import _ParamScheduler
 from torch import Tensor
 
@@ -15,7 +17,7 @@ from mmdet_digits.utils.errors import InputError
 
 COUNTER = 'num_batches_tracked'
 """Batch norm layers of old checkpoints lack it; it changes no result."""
-CONVERTER = 'python tools/model_converters/checkpoint2safetensors.py'
+GIVE_ANOTHER = 'give the config that the checkpoint was trained with, or another checkpoint'
 
 
 def weights_of(checkpoint: dict) -> dict[str, Tensor]:
@@ -37,7 +39,7 @@ def check_checkpoint(
     expected: Mapping[str, Tensor],
     classes: Sequence[str],
     complete: bool,
-) -> None:
+) -> list[str]:
     """Check that a checkpoint can be loaded into a model.
 
     Args:
@@ -47,6 +49,10 @@ def check_checkpoint(
         classes: what the model's labels stand for.
         complete: whether every weight has to be there, and no other; where not, a training may
             start from some of them.
+
+    Returns:
+        Names of the weights that do not fit and can be left out: a training starts, and the
+        checkpoint's heads have another number of outputs, as those for other classes have.
 
     Raises:
         InputError: it has other classes, weights of other shapes or names, or no numbers in them.
@@ -60,17 +66,43 @@ def check_checkpoint(
         for name, value in weights.items()
         if name in expected and getattr(value, 'shape', None) != expected[name].shape
     ]
-    fix = _fix(path, unlike, complete)
-    _check_classes(checkpoint, path, classes, fix)
+    fitting = [name for name in expected if name in weights and name not in unlike]
+    droppable = bool(unlike and fitting and not complete) and all(
+        _differs_in_outputs(weights[name], expected[name]) for name in unlike
+    )
+    _check_classes(checkpoint, path, classes, droppable)
     _check_names(weights, path, expected, complete)
-    if unlike:
+    if unlike and not droppable:
         raise InputError(
             f'{path}: not a checkpoint of this config: {len(unlike)} weights of other shapes.',
             _shapes(weights, unlike),
             _shapes(expected, unlike),
-            fix,
+            GIVE_ANOTHER,
         )
-    _check_numbers({name: weights[name] for name in expected if name in weights}, path)
+    _check_numbers({name: weights[name] for name in fitting}, path)
+    return unlike
+
+
+def leave_out(
+    checkpoint: dict, path: Path | str, names: Sequence[str], expected: Mapping[str, Tensor]
+) -> None:
+    """Take weights out of a checkpoint, with a warning that names them and their shapes.
+
+    Args:
+        checkpoint: as read; changed in place.
+        path: where it came from.
+        names: as :func:`check_checkpoint` returns them.
+        expected: the state of the model.
+    """
+    weights = weights_of(checkpoint)
+    lines = [f'  {_shapes(weights, [name])}, here {_shape(expected[name])}' for name in names]
+    print_log(
+        f'{path}: {len(names)} weights are left out, since the model has another number of outputs '
+        'there; these start at random:\n' + '\n'.join(lines),
+        'current',
+        logging.WARNING,
+    )
+    checkpoint['state_dict'] = {name: value for name, value in weights.items() if name not in names}
 
 
 def check_schedulers(
@@ -115,18 +147,32 @@ def _alike(value: Any, own: Any) -> bool:
     return type(value) is type(own)
 
 
-def _check_classes(checkpoint: dict, path: Path, classes: Sequence[str], fix: str) -> None:
-    meta = checkpoint.get('meta', {}).get('dataset_meta') or {}
-    found = meta.get('classes', meta.get('CLASSES')) if isinstance(meta, dict) else meta
+def _differs_in_outputs(found: Any, expected: Tensor) -> bool:
+    """Whether two weights are of the same layer with another number of outputs, its first axis."""
+    return isinstance(found, Tensor) and found.ndim > 0 and found.shape[1:] == expected.shape[1:]
+
+
+def _check_classes(
+    checkpoint: dict, path: Path | str, classes: Sequence[str], head_is_left_out: bool
+) -> None:
+    """Raise if the labels of a checkpoint stand for something else.
+
+    A head for another number of classes may be left out; one for as many would be loaded.
+    """
+    meta = checkpoint.get('meta', {})
+    found = meta.get('dataset_meta') or {'classes': meta.get('CLASSES')}
+    found = found.get('classes', found.get('CLASSES')) if isinstance(found, dict) else found
     if found is None:
         return
     found = found if isinstance(found, list | tuple) else [found]
+    if head_is_left_out and len(found) != len(classes):
+        return
     if list(map(str, found)) != list(map(str, classes)):
         raise InputError(
             f'{path}: made for other classes than those of the data set.',
             f'{len(found)}: {", ".join(map(str, found))}',
             f'{len(classes)}: {", ".join(map(str, classes))}, in this order',
-            fix,
+            GIVE_ANOTHER,
         )
 
 
@@ -159,24 +205,13 @@ def _check_numbers(weights: dict[str, Tensor], path: Path) -> None:
         )
 
 
-def _fix(path: Path, unlike: list[str], complete: bool) -> str:
-    if complete or not unlike:
-        return 'give the config that the checkpoint was trained with, or another checkpoint'
-    layers = sorted({name.rpartition('.')[0] for name in unlike})
-    drops = ' '.join(f"--drop '{re.escape(layer)}'" for layer in layers[:4])
-    return (
-        'to start a training from its other weights, leave out those of the classes:\n'
-        f'         {CONVERTER} {path} START.safetensors {drops}\n'
-        '       and add --cfg-options load_from=START.safetensors'
-    )
-
-
 def _shapes(weights: Mapping[str, Tensor], names: list[str]) -> str:
-    shapes = {name: getattr(weights[name], 'shape', None) for name in names[:4]}
-    return ', '.join(
-        f'{name} {"x".join(map(str, shape)) if shape is not None else "no tensor"}'
-        for name, shape in shapes.items()
-    )
+    return ', '.join(f'{name} {_shape(weights[name])}' for name in names[:4])
+
+
+def _shape(weight: Any) -> str:
+    shape = getattr(weight, 'shape', None)
+    return 'x'.join(map(str, shape)) if shape is not None else 'no tensor'
 
 
 def _listed(names: list[str]) -> str:

@@ -102,7 +102,7 @@ def _last_usable(
     paths = [path for path in folder.glob('*.pth') if not path.name.startswith('best_')]
     faults = []
     for path in sorted(paths, key=_age, reverse=True):
-        if leave_out and leave_out.exists() and path.samefile(leave_out):
+        if leave_out and path.exists() and leave_out.exists() and path.samefile(leave_out):
             continue
         try:
             check_resumable(path)
@@ -119,4 +119,4 @@ def _age(path: Path) -> tuple[float, int]:
         meta = inspect_checkpoint(path, whole=False)['meta']
         return float(meta['saved_at']), int(meta['iter'])
     except (InputError, KeyError, TypeError, ValueError):
-        return path.stat().st_mtime, 0
+        return path.lstat().st_mtime, 0  # of a link that leads nowhere, its own

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 import torch
 from mmengine.logging import print_log
@@ -39,7 +40,7 @@ class BrokenImages:
             InputError: more images are broken than may be skipped.
         """
         self._met[index] = True
-        for other in [*range(index + 1, self.total), *range(index)]:
+        for other in chain(range(index + 1, self.total), range(index)):
             if self._met.sum() > self.allowed:
                 break
             try:

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
 from mmdet.datasets import CocoDataset
 from mmdet.datasets.api_wrappers import COCO
 from mmdet.registry import DATASETS
@@ -20,9 +19,6 @@ from mmdet_digits.datasets.broken_images import (
     is_bbox,
     or_skip,
 )
-from mmdet_digits.datasets.image_cache import open_cache
-from mmdet_digits.datasets.transforms.load_checked_image import LoadCheckedImage
-from mmdet_digits.utils.collector import paused_collector
 from mmdet_digits.utils.errors import InputError
 
 
@@ -82,8 +78,6 @@ class DigitsDataset(CocoDataset):
             ``metainfo`` too, so that metrics can leave them out.
         on_broken: ``'stop'``, or ``'skip'`` for training only: log each broken image once.
         max_broken_share: stop when more than this share of the images has been skipped.
-        cache: where decoded images are kept: ``'auto'``, ``'ram'``, ``'off'`` or a folder, see
-            :mod:`mmdet_digits.datasets.image_cache`; None for the environment's ``DIGITS_CACHE``.
         **kwargs: those of :class:`mmdet.datasets.CocoDataset`.
 
     Raises:
@@ -114,38 +108,21 @@ class DigitsDataset(CocoDataset):
         ignore_classes: Sequence[str] = (),
         on_broken: str = 'stop',
         max_broken_share: float = 0.01,
-        cache: str | None = None,
         **kwargs,
     ) -> None:
         check_policy(on_broken, max_broken_share, kwargs.get('test_mode', False))
         self.on_broken = on_broken
         self.max_broken_share = max_broken_share
-        self.cache = cache
         if ignore_classes:
             ignored = dict(ignore_classes=tuple(map(str, ignore_classes)))
             kwargs['metainfo'] = {**(kwargs.get('metainfo') or {}), **ignored}
         super().__init__(*args, **kwargs)
 
-    @paused_collector()
     def full_init(self) -> None:
-        """Load the annotations; count broken images, and keep decoded ones, for all workers."""
+        """Load the annotations; count broken images for all workers."""
         if not self._fully_initialized:
             super().full_init()
             self._broken = BrokenImages(len(self), self.max_broken_share, self.ann_file)
-            self._keep_images()
-
-    def _keep_images(self) -> None:
-        """Give the step that loads images a cache, if they are to be kept."""
-        loaders = [t for t in self.pipeline.transforms if isinstance(t, LoadCheckedImage)]
-        if not loaders:
-            return
-        images = [
-            (image['img_path'], image['height'], image['width'])
-            for image in map(self.get_data_info, range(len(self)))
-        ]
-        paths = [path for path, _, _ in images]
-        shapes = np.array([shape for _, *shape in images]).astype(int)
-        loaders[0].cache = open_cache(self.cache, paths, shapes, repr(loaders[0]), self.ann_file)
 
     def prepare_data(self, idx: int) -> dict:
         """Load an image and its boxes, or those that stand in for it."""

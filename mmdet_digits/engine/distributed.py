@@ -1,10 +1,12 @@
-"""Several processes as one run: how they are told apart and how they are joined."""
+"""Several processes as one run: how they are told apart and how they are joined.
+
+Every tool imports this, also one that needs no torch.
+"""
 
 import os
 from collections.abc import Mapping
 from datetime import timedelta
 
-import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
@@ -36,6 +38,8 @@ def enter_run(launcher: str) -> None:
     Raises:
         InputError: the process was not started so.
     """
+    import torch
+
     check_launcher(launcher, os.environ, torch.cuda.device_count())
     for ours, theirs in zip(VARIABLES['pytorch'], VARIABLES.get(launcher, ()), strict=False):
         os.environ[ours] = os.environ[theirs]
@@ -94,6 +98,8 @@ def check_launcher(launcher: str, environment: Mapping[str, str], num_gpus: int)
 
 def lost_process(error: RuntimeError) -> bool:
     """Whether an error is that another process of this run has ended, which has said why."""
+    import torch
+
     return torch.distributed.is_initialized() and 'by peer' in str(error)
 
 
@@ -106,6 +112,8 @@ def join_processes(cfg: Config) -> None:
     Args:
         cfg: changed in place.
     """
+    import torch
+
     if cfg.launcher == 'none' or torch.cuda.is_available() or torch.distributed.is_initialized():
         return
     settings = cfg.get('env_cfg', {}).get('dist_cfg', {})

@@ -1,8 +1,9 @@
 """The largest training batch that fits into a given memory."""
 
 import gc
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from mmdet.registry import MODELS
@@ -60,23 +61,34 @@ def parse_memory(text: str) -> int:
 
 
 def training_scale(cfg: Config) -> tuple[int, int]:
-    """Return the largest width and height to which the training pipeline resizes.
+    """Return the largest width and height to which the training pipelines resize.
 
     Raises:
-        InputError: it has no ``Resize`` with a scale.
+        InputError: none has a ``Resize`` with a scale.
     """
-    dataset = cfg.train_dataloader.dataset
-    while 'dataset' in dataset:  # wrappers such as RepeatDataset
-        dataset = dataset.dataset
-    scales = [step.scale for step in dataset.pipeline if 'Resize' in step.type and 'scale' in step]
-    if not scales:
+    pipelines = list(_pipelines(cfg.train_dataloader.dataset))
+    scales = [
+        [step.scale for step in pipeline if 'Resize' in step.type and 'scale' in step]
+        for pipeline in pipelines
+    ]
+    last = [tuple(of_pipeline[-1]) for of_pipeline in scales if of_pipeline]
+    if not last:
         raise InputError(
             'The training pipeline does not say how large its images are.',
-            ', '.join(step.type for step in dataset.pipeline),
+            ', '.join(step.type for pipeline in pipelines for step in pipeline) or 'no pipeline',
             "a step dict(type='Resize', scale=(width, height))",
             'add one to train_dataloader.dataset.pipeline',
         )
-    return tuple(scales[-1])
+    return max(last, key=math.prod)
+
+
+def _pipelines(dataset: Mapping) -> Iterator[list]:
+    """The pipelines of a data set's config, wrappers such as RepeatDataset looked into."""
+    if 'pipeline' in dataset:
+        yield dataset['pipeline']
+    for member in (dataset.get('dataset'), *dataset.get('datasets', ())):
+        if member:
+            yield from _pipelines(member)
 
 
 def train_on_noise(cfg: Config, batch: int, device: str) -> None:

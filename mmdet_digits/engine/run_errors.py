@@ -52,6 +52,17 @@ def go_on(work_dir: str) -> str:
     return f'\n       Then go on with: the same command and --resume {checkpoint}'
 
 
+def start_anew(work_dir: str) -> str:
+    """The line that says how to use the last checkpoint where a recipe has to change."""
+    last = Path(work_dir, 'last_checkpoint')
+    if not last.is_file():
+        return go_on(work_dir)
+    return (
+        '\n       Then start anew from the last weights: --work-dir NEW --cfg-options '
+        f'load_from={last.read_text().strip()}'
+    )
+
+
 def disk_full(error: OSError, work_dir: str) -> RunError:
     """The message about a disk without room."""
     free = shutil.disk_usage(work_dir).free
@@ -118,5 +129,6 @@ def memory_full(
         f'The memory of {where} is full.',
         '\n            '.join(found),
         'a batch that fits',
-        '\n       or '.join(options) + go_on(cfg.work_dir),
+        '\n       or '.join(options)
+        + (start_anew if loader == 'train_dataloader' else go_on)(cfg.work_dir),
     )

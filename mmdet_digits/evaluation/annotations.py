@@ -10,9 +10,14 @@ from mmengine.logging import MMLogger
 from mmdet_digits.categories import map_categories
 from mmdet_digits.coco_structure import FORMAT, check_structure, read_coco
 from mmdet_digits.coco_values import read_values
+from mmdet_digits.evaluation.functional.coco_precision import ScoredBoxes
 from mmdet_digits.evaluation.functional.detections import Detections
+from mmdet_digits.evaluation.predictions import Predictions
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import read_json
+
+MOST_OUTSIDE = 0.02  # share of boxes; a detector's lie inside its image
+FRACTION = 2.0  # pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +32,7 @@ class Annotations:
         truth: The boxes that count for the numbers, in the order of the file; scores are 1. Crowd
             and ignored ones do not count, nor those that ``DigitsDataset`` leaves out: under 1 px
             wide or high, or outside their image.
-        boxes: All annotations as COCO has them, with ``digit`` (0 to 9) added.
+        boxes: All annotations, as COCO's figures count them; the images in the order of their ids.
     """
 
     source: str
@@ -35,7 +40,43 @@ class Annotations:
     file_names: list[str]
     sizes: np.ndarray
     truth: Detections
-    boxes: list[dict]
+    boxes: ScoredBoxes
+
+    def detections_of(self, predictions: Predictions) -> Detections:
+        """Sort detections into the images; warn where they cannot be of these images.
+
+        Raises:
+            InputError: a detection is in none of the images.
+        """
+        detections = predictions.to_detections(self.image_ids, self.source)
+        problem = misfit(detections, self.sizes)
+        if problem:
+            MMLogger.get_current_instance().warning(
+                f'{predictions.source}: {problem}. It was probably made from other images than '
+                f'those of {self.source}, or from them at another size'
+            )
+        return detections
+
+
+def misfit(detections: Detections, sizes: np.ndarray) -> str | None:
+    """Say why detections can hardly be of these images; None if they can.
+
+    Args:
+        detections: the detections.
+        sizes: width and height of each image in pixels (M, 2).
+    """
+    if not len(detections):
+        return None
+    low, high = detections.bboxes[:, :2], detections.bboxes[:, 2:]
+    outside = ((low >= sizes[detections.image_index]) | (high <= 0)).any(axis=1)
+    if outside.mean() > MOST_OUTSIDE:
+        return f'{outside.mean():.0%} of the {len(outside):,} boxes lie outside their images'
+    if np.median((high - low).max(axis=1)) <= FRACTION:
+        return (
+            'most boxes are smaller than 2 px, as if they were fractions of the image instead of '
+            'pixels'
+        )
+    return None
 
 
 def read_image_ids(path: Path | str) -> list[int]:
@@ -70,36 +111,50 @@ def read_annotations(path: Path | str, ignore_classes: Sequence[str] = ()) -> An
     if not coco['annotations']:
         fix = 'give a split that has annotations (HW2 has none for its test images)'
         raise _nothing_in(path, 'annotations', fix)
-    digit_of = {category_id: digit for digit, category_id in enumerate(category_ids)}
-    row_of = {image['id']: row for row, image in enumerate(images)}
-    boxes = [dict(box, digit=digit_of[box['category_id']]) for box in coco['annotations']]
-    sizes = [(image['width'], image['height']) for image in images]
-    counted = [box for box in boxes if _counts(box, *sizes[row_of[box['image_id']]])]
-    if len(counted) < len(boxes):
+    ids = np.array([image['id'] for image in images], dtype=np.int64)
+    sizes = np.array([(image['width'], image['height']) for image in images], dtype=float)
+    boxes = _scored_boxes(coco['annotations'], np.sort(ids), category_ids)
+    rows = np.argsort(ids)[boxes.images]
+    counted = _counted(boxes, sizes[rows])
+    if not counted.all():
         log(
-            f'{path}: {len(boxes) - len(counted):,} of {len(boxes):,} boxes do not count for the '
+            f'{path}: {(~counted).sum():,} of {len(counted):,} boxes do not count for the '
             'numbers (crowd, ignored, under 1 px, or outside their image)'
         )
-    corners = np.array([box['bbox'] for box in counted], dtype=float).reshape(-1, 4)
+    corners = boxes.bboxes[counted]
     corners[:, 2:] += corners[:, :2]
-    truth = Detections(
-        [row_of[box['image_id']] for box in counted],
-        corners,
-        [box['digit'] for box in counted],
-        np.ones(len(counted)),
-        len(images),
-    )
+    labels, scores = boxes.labels[counted], boxes.scores[counted]
+    truth = Detections(rows[counted], corners, labels, scores, len(images))
     names = [image['file_name'] for image in images]
-    ids = np.array([image['id'] for image in images], dtype=np.int64)
-    return Annotations(str(path), ids, names, np.array(sizes, dtype=float), truth, boxes)
+    return Annotations(str(path), ids, names, sizes, truth, boxes)
+
+
+def _scored_boxes(
+    annotations: Sequence[dict], image_ids: np.ndarray, category_ids: Sequence[int]
+) -> ScoredBoxes:
+    digit_of = {category_id: digit for digit, category_id in enumerate(category_ids)}
+    bboxes = np.array([box['bbox'] for box in annotations], dtype=float)
+    return ScoredBoxes(
+        images=np.searchsorted(image_ids, [box['image_id'] for box in annotations]),
+        labels=np.array([digit_of[box['category_id']] for box in annotations]),
+        bboxes=bboxes,
+        scores=np.ones(len(bboxes)),
+        areas=np.array([box['area'] for box in annotations], dtype=float),
+        crowd=np.array([is_crowd(box) for box in annotations]),
+    )
+
+
+def is_crowd(box: dict) -> bool:
+    """Whether an annotation is a crowd to COCO's evaluation, which knows no ``ignore``."""
+    return bool(box.get('iscrowd') or box.get('ignore'))
 
 
 def _nothing_in(path: Path | str, name: str, fix: str) -> InputError:
     return InputError(f'{path}: no {name} in it.', f'{name} is an empty list', FORMAT, fix)
 
 
-def _counts(box: dict, width: float, height: float) -> bool:
-    """Whether ``DigitsDataset`` keeps a box and the numbers are made with it."""
-    x, y, w, h = box['bbox']
-    inside = min(x + w, width) > max(x, 0) and min(y + h, height) > max(y, 0)
-    return not box.get('iscrowd') and not box.get('ignore') and w >= 1 and h >= 1 and inside
+def _counted(boxes: ScoredBoxes, sizes: np.ndarray) -> np.ndarray:
+    """Which boxes ``DigitsDataset`` keeps and the numbers are made with (N,)."""
+    low, size = boxes.bboxes[:, :2], boxes.bboxes[:, 2:]
+    inside = (np.minimum(low + size, sizes) > np.maximum(low, 0)).all(axis=1)
+    return ~boxes.crowd & (size >= 1).all(axis=1) & inside

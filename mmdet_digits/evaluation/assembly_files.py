@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from mmdet_digits.evaluation.evaluators import metrics_of
 from mmdet_digits.evaluation.functional.number_assembly import (
     PRESETS,
     NumberAssembly,
@@ -56,20 +57,26 @@ def read_assembly(spec: str | Mapping | NumberAssembly) -> NumberAssembly:
 
 
 def assembly_of(cfg: Mapping) -> NumberAssembly:
-    """The assembly that a config was made for: its ``NumberMetric``'s, or else the default.
+    """The assembly that a config was made for: that of its test's first ``NumberMetric``.
 
     Args:
         cfg: the config; ``test_evaluator`` is one metric, a list of them or an ``Evaluator``.
 
+    Returns:
+        The assembly, the default one where the config has none.
+
     Raises:
         InputError: it names neither a preset nor a file.
     """
-    evaluator = cfg.get('test_evaluator') or []
-    if isinstance(evaluator, Mapping):
-        evaluator = evaluator.get('metrics', evaluator)
-    metrics = [evaluator] if isinstance(evaluator, Mapping) else evaluator
-    of_metrics = (m.get('assembly') for m in metrics if m.get('type') == 'NumberMetric')
-    return read_assembly(next(of_metrics, None) or 'default')
+    return read_assembly(assembly_spec(cfg.get('test_evaluator')) or 'default')
+
+
+def assembly_spec(evaluator) -> str | Mapping | NumberAssembly | None:
+    """What the first ``NumberMetric`` of a config's evaluator says; None where there is none."""
+    of_metrics = (
+        m.get('assembly') for m in metrics_of(evaluator) if m.get('type') == 'NumberMetric'
+    )
+    return next(of_metrics, None)
 
 
 def assembly_file(pred: str | Path) -> Path:

@@ -26,12 +26,12 @@ def pair_boxes(
     Raises:
         InputError: A detection is in an image that the annotations do not have.
     """
-    found = predictions.to_detections(annotations.image_ids.tolist(), annotations.source)
+    found = annotations.detections_of(predictions)
     truth, pairs = annotations.truth, []
     good = found.scores >= score_thr
     for image in np.intersect1d(found.image_index[good], truth.image_index):
-        ours = np.flatnonzero(good & (found.image_index == image))
-        theirs = np.flatnonzero(truth.image_index == image)
+        ours, theirs = found.by_image[image], truth.by_image[image]
+        ours = ours[good[ours]]
         ious = box_ious(found.bboxes[ours], truth.bboxes[theirs])
         ious *= found.labels[ours, None] == truth.labels[None, theirs]
         rows, columns = linear_sum_assignment(-ious)

@@ -1,96 +1,57 @@
-"""COCO's box metrics of saved predictions, by pycocotools or by faster-coco-eval."""
-
-import contextlib
-from collections.abc import Sequence
+"""COCO's box metrics of saved predictions, as pycocotools computes them."""
 
 import numpy as np
 
 from mmdet_digits.categories import DIGITS
 from mmdet_digits.evaluation.annotations import Annotations
+from mmdet_digits.evaluation.functional.coco_precision import (
+    IOU_THRS,
+    ScoredBoxes,
+    coco_precision,
+)
 from mmdet_digits.evaluation.predictions import Predictions
 
-BACKENDS = ('pycocotools', 'faster-coco-eval')
-MAX_DETECTIONS = (100, 300, 1000)
-"""Detections per image and class, as mmdet's ``CocoMetric`` has them."""
+FEWER, MOST = 100, 1000
+"""Detections per image and class, of mAP and of the other figures, as mmdet has them."""
 
 
-def coco_figures(
-    annotations: Annotations, predictions: Predictions, backend: str = 'pycocotools'
-) -> dict[str, float]:
+def coco_figures(annotations: Annotations, predictions: Predictions) -> dict[str, float]:
     """Compute what mmdet's ``CocoMetric`` reports, under its names but not rounded.
 
     Args:
-        annotations: The true digits. Annotations without ``iscrowd`` or ``area`` get 0 and the
-            area of their box.
+        annotations: The true digits.
         predictions: The detections.
-        backend: ``'pycocotools'``, the reference, or ``'faster-coco-eval'``, several times faster.
 
     Returns:
         ``coco/bbox_mAP``, ``coco/bbox_mAP_50``, ``_75``, ``_s``, ``_m``, ``_l`` (-1 where there is
         no such box), and ``coco/<digit>_precision`` for each digit that has a true box.
     """
-    evaluation = _evaluate(annotations, predictions, backend)
-    # precision: (IoU thresholds, recall levels, classes, areas, detections per image)
-    precision = np.asarray(evaluation.eval['precision'])
-    iou = np.round(evaluation.params.iouThrs, 2)
+    found = _scored(annotations, predictions)
+    tables = coco_precision(annotations.boxes, found, len(DIGITS), (FEWER, MOST))
+    every = tables['all', MOST]  # (IoU thresholds, recall levels, classes)
+    iou = np.round(IOU_THRS, 2)
     figures = {
-        'mAP': precision[..., 0, 0],
-        'mAP_50': precision[iou == 0.5, ..., 0, -1],
-        'mAP_75': precision[iou == 0.75, ..., 0, -1],
-        'mAP_s': precision[..., 1, -1],
-        'mAP_m': precision[..., 2, -1],
-        'mAP_l': precision[..., 3, -1],
+        'mAP': tables['all', FEWER],
+        'mAP_50': every[iou == 0.5],
+        'mAP_75': every[iou == 0.75],
+        **{f'mAP_{area}': tables[area, MOST] for area in 'sml'},
     }
     figures = {f'coco/bbox_{name}': _mean(values) for name, values in figures.items()}
     for digit, name in enumerate(DIGITS):
-        values = precision[:, :, digit, 0, -1]
-        if (values > -1).any():
-            figures[f'coco/{name}_precision'] = _mean(values)
+        if (every[..., digit] > -1).any():
+            figures[f'coco/{name}_precision'] = _mean(every[..., digit])
     return figures
 
 
-def _evaluate(annotations: Annotations, predictions: Predictions, backend: str):
-    if backend == 'pycocotools':
-        from pycocotools.coco import COCO
-        from pycocotools.cocoeval import COCOeval
-    else:
-        from faster_coco_eval import COCO
-        from faster_coco_eval import COCOeval_faster as COCOeval
-    with contextlib.redirect_stdout(None):  # both print their progress
-        truth = COCO()
-        truth.dataset = _digit_coco(annotations)
-        truth.createIndex()
-        evaluation = COCOeval(truth, truth.loadRes(predictions.records()), 'bbox')
-        evaluation.params.maxDets = list(MAX_DETECTIONS)
-        evaluation.evaluate()
-        evaluation.accumulate()
-    return evaluation
-
-
-def _digit_coco(annotations: Annotations) -> dict:
-    """The annotations with category ids 1 to 10, and ids from 1: pycocotools misses an id of 0."""
-    boxes = [
-        {
-            'area': box['bbox'][2] * box['bbox'][3],
-            'iscrowd': 0,
-            **box,
-            'id': n,
-            'category_id': box['digit'] + 1,
-        }
-        for n, box in enumerate(annotations.boxes, start=1)
-    ]
-    return {
-        'images': _image_entries(annotations.image_ids, annotations.sizes),
-        'annotations': boxes,
-        'categories': [{'id': n, 'name': name} for n, name in enumerate(DIGITS, start=1)],
-    }
-
-
-def _image_entries(image_ids: Sequence[int], sizes: np.ndarray) -> list[dict]:
-    return [
-        {'id': int(image_id), 'width': int(width), 'height': int(height)}
-        for image_id, (width, height) in zip(image_ids, sizes, strict=True)
-    ]
+def _scored(annotations: Annotations, predictions: Predictions) -> ScoredBoxes:
+    return ScoredBoxes(
+        images=np.searchsorted(np.sort(annotations.image_ids), predictions.image_ids),
+        labels=predictions.labels,
+        bboxes=predictions.bboxes,
+        scores=predictions.scores,
+        areas=predictions.bboxes[:, 2:].prod(axis=1),
+        crowd=np.zeros(len(predictions), dtype=bool),
+    )
 
 
 def _mean(precision: np.ndarray) -> float:

@@ -8,10 +8,7 @@ from mmdet_digits.utils.errors import InputError
 
 
 def read_settings(path: Path | str) -> dict[str, Any]:
-    """Read the values of a config that MMEngine has dumped.
-
-    Such a file is a list of assignments of literals and ``dict(...)``. A value that is anything
-    else is left out: nothing is executed, and neither MMEngine nor torch is needed.
+    """Read the values of a config file that MMEngine has dumped.
 
     Args:
         path: ``vis_data/config.py`` of a run.
@@ -19,11 +16,27 @@ def read_settings(path: Path | str) -> dict[str, Any]:
     Raises:
         InputError: the file is not Python.
     """
+    return parse_settings(Path(path).read_text(encoding='utf-8'), path)
+
+
+def parse_settings(text: str, source: Path | str) -> dict[str, Any]:
+    """Read the values of a config that MMEngine has dumped.
+
+    It is a list of assignments of literals and ``dict(...)``. A value that is anything else is left
+    out: nothing is executed, and neither MMEngine nor torch is needed.
+
+    Args:
+        text: the config.
+        source: where it is from, for the message.
+
+    Raises:
+        InputError: it is not Python.
+    """
     try:
-        statements = ast.parse(Path(path).read_text(encoding='utf-8')).body
+        statements = ast.parse(text).body
     except (SyntaxError, ValueError) as error:
         raise InputError(
-            f'{path}: not a dumped config.',
+            f'{source}: not a dumped config.',
             str(error),
             'Python, as tools/train.py writes it',
             'copy the file again',

@@ -65,7 +65,7 @@ def find_errors(
     Raises:
         InputError: a detection is in an image that has no annotations.
     """
-    detections = predictions.to_detections(annotations.image_ids, annotations.source)
+    detections = annotations.detections_of(predictions)
     numbers = assemble_numbers(detections, assembly)
     truth = true_numbers(annotations.truth, gt_order)
     edits = batch_edits(encode_numbers(numbers.strings), encode_numbers(truth))

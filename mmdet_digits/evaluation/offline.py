@@ -13,7 +13,6 @@ def evaluate_predictions(
     annotations: Annotations,
     assembly: NumberAssembly,
     gt_order: str = 'left',
-    backend: str = 'pycocotools',
 ) -> dict[str, float]:
     """Return what ``DigitsCocoMetric`` and ``NumberMetric`` report, under their keys, unrounded.
 
@@ -22,16 +21,15 @@ def evaluate_predictions(
         annotations: The true digits.
         assembly: How the numbers are made.
         gt_order: How the true digits are put in order, see ``true_numbers``.
-        backend: See :func:`coco_figures`.
 
     Raises:
         InputError: a detection is in an image that has no annotations.
     """
-    detections = predictions.to_detections(annotations.image_ids, annotations.source)
+    detections = annotations.detections_of(predictions)
     numbers = assemble_numbers(detections, assembly)
     truth = true_numbers(annotations.truth, gt_order)
     scores = score_numbers(numbers.strings, truth, numbers.confidences)
     return {
-        **coco_figures(annotations, predictions, backend),
+        **coco_figures(annotations, predictions),
         **{f'number/{name}': value for name, value in scores.items()},
     }

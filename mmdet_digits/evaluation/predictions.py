@@ -76,11 +76,12 @@ class Predictions:
         return Detections(order[at], corners, self.labels, self.scores, len(image_ids))
 
 
-def read_predictions(path: Path | str) -> Predictions:
+def read_predictions(path: Path | str, may_be_empty: bool = False) -> Predictions:
     """Read and check saved predictions.
 
     Args:
         path: ``pred.json`` (gzipped or not), or a ``.pkl`` that ``tools/test.py --out`` wrote.
+        may_be_empty: whether it may have no detection.
 
     Raises:
         InputError: the file or one of its records is not what it should be, or it has none.
@@ -89,16 +90,19 @@ def read_predictions(path: Path | str) -> Predictions:
         # torch takes seconds to import and a pred.json does without
         from mmdet_digits.evaluation.restricted_pickle import load_dump
 
-        return parse_records(list(_dump_records(load_dump(path), str(path))), str(path))
-    return parse_records(read_json(path, FORMAT), str(path))
+        return parse_records(
+            list(_dump_records(load_dump(path), str(path))), str(path), may_be_empty
+        )
+    return parse_records(read_json(path, FORMAT), str(path), may_be_empty)
 
 
-def parse_records(records: Any, source: str) -> Predictions:
+def parse_records(records: Any, source: str, may_be_empty: bool = False) -> Predictions:
     """Check the records of a ``pred.json``.
 
     Args:
         records: what the file holds.
         source: its path, for the message.
+        may_be_empty: whether there may be no record.
 
     Raises:
         InputError: it is not a list of records with values in their ranges, or it is empty.
@@ -109,7 +113,7 @@ def parse_records(records: Any, source: str) -> Predictions:
             f'{source}: not a list of detections.\n  found:    {type(records).__name__}{keys}\n'
             f'  expected: {FORMAT}\n  fix: give the predictions, not the annotations'
         )
-    if not records:
+    if not records and not may_be_empty:
         raise InputError(
             f'{source}: not one detection in it.\n  found:    an empty list\n'
             f'  expected: {FORMAT}\n'
@@ -121,7 +125,7 @@ def parse_records(records: Any, source: str) -> Predictions:
     return Predictions(
         source,
         np.array(ids, dtype=np.int64),
-        np.array(bboxes, dtype=float),
+        np.array(bboxes, dtype=float).reshape(-1, 4),
         np.array(scores, dtype=float),
         np.array(categories, dtype=np.int64) - 1,
     )

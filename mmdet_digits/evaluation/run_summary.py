@@ -1,11 +1,14 @@
 """The figures by which runs are compared."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+from mmdet_digits.evaluation.assembly_files import assembly_spec, describe_assembly
 from mmdet_digits.evaluation.dumped_config import get_setting
+from mmdet_digits.evaluation.evaluators import metrics_of, own_metrics
+from mmdet_digits.evaluation.functional.number_assembly import resolve_assembly
 from mmdet_digits.evaluation.run_history import RunHistory
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import read_json
@@ -22,8 +25,8 @@ LARGEST_BATCH = 'largest_batch.json'
 
 
 @dataclass(frozen=True)
-class Best:
-    """The best value of a metric, and the first epoch that had it."""
+class EpochValue:
+    """A value of a metric, and the epoch that had it."""
 
     value: float
     epoch: int
@@ -41,6 +44,9 @@ class RunSummary:
         memory_of: ``'GPU'`` or ``'process'``: what that memory is of.
         largest_batch: What ``largest_batch.json`` of the run says.
         best: The best of each metric in :data:`BEST_OF`, under its key.
+        last: The last of each metric of the config's own, for which neither the highest nor the
+            lowest is known to be the best.
+        number_assembly: By which the numbers of the validations are made.
     """
 
     epochs: int
@@ -49,7 +55,9 @@ class RunSummary:
     peak_memory_mib: float | None
     memory_of: str | None
     largest_batch: dict[str, Any] | None
-    best: dict[str, Best]
+    best: dict[str, EpochValue]
+    last: dict[str, EpochValue] = field(default_factory=dict)
+    number_assembly: str | None = None
 
 
 def summarize_run(run: RunHistory) -> RunSummary:
@@ -69,6 +77,8 @@ def summarize_run(run: RunHistory) -> RunSummary:
         memory_of=('GPU' if on_gpu else 'process') if memory else None,
         largest_batch=_largest_batch(run),
         best={key: best for key in BEST_OF if (best := find_best(run, key))},
+        last=_last_of_own(run),
+        number_assembly=_number_assembly(run),
     )
 
 
@@ -99,22 +109,48 @@ def epoch_seconds(run: RunHistory) -> dict[int, float]:
     return seconds
 
 
-def find_best(run: RunHistory, key: str) -> Best | None:
-    """Return the best value of a validation scalar and its epoch; None where there is none."""
+def find_best(run: RunHistory, key: str) -> EpochValue | None:
+    """Return the best value of a validation scalar, its first epoch; None where there is none."""
     values = run.series(key, 'validations')
     if not values:
         return None
     epoch = BEST_OF[key](values, key=values.get)
-    return Best(values[epoch], epoch)
+    return EpochValue(values[epoch], epoch)
 
 
 def find_differences(runs: Mapping[str, RunHistory]) -> list[str]:
-    """Say in what the runs were not validated alike, so that their figures may not compare."""
-    evaluators = {name: get_setting(run.settings, 'val_evaluator') for name, run in runs.items()}
+    """Say in what the runs were not validated alike, so that their figures may not compare.
+
+    A metric that not all of them have makes no difference to the figures of the others.
+    """
+    metrics = {name: _val_metrics(run) for name, run in runs.items()}
+    shared = set.intersection(*({m.get('type') for m in of_run} for of_run in metrics.values()))
+    evaluators = {
+        name: [metric for metric in of_run if metric.get('type') in shared]
+        for name, of_run in metrics.items()
+    }
     if len({repr(evaluator) for evaluator in evaluators.values()}) < 2:
         return []
     listed = ''.join(f'\n  {name}: {evaluator}' for name, evaluator in evaluators.items())
     return [f'the runs were not validated alike, so compare their figures with care{listed}']
+
+
+def _val_metrics(run: RunHistory) -> list[Mapping]:
+    return metrics_of(get_setting(run.settings, 'val_evaluator'))
+
+
+def _last_of_own(run: RunHistory) -> dict[str, EpochValue]:
+    keys = dict.fromkeys(key for record in run.validations.values() for key in record)
+    series = {key: run.series(key, 'validations') for key in own_metrics(keys)}
+    return {key: EpochValue(at[max(at)], max(at)) for key, at in series.items() if at}
+
+
+def _number_assembly(run: RunHistory) -> str | None:
+    metrics = _val_metrics(run)
+    if not any(metric.get('type') == 'NumberMetric' for metric in metrics):
+        return None
+    spec = assembly_spec(metrics) or 'default'
+    return spec if isinstance(spec, str) else describe_assembly(resolve_assembly(spec))
 
 
 def _images_seen(run: RunHistory) -> int | None:

@@ -2,13 +2,15 @@
 
 ``mmcv.ops`` asks the compiled module ``mmcv._ext`` for every operator at import. An mmcv installed
 without a compiler has no such module, and mmdet then goes on with functions that fail when they are
-called. :func:`ensure_ops` registers a module of that name in time. Its functions are those of
-:mod:`.torchvision_kernels` and :mod:`.deformable_attention`; any other operator raises when it is
-called.
+called. :func:`ensure_ops` registers a module of that name, and repeats the imports that failed
+without it. Its functions are those of :mod:`.torchvision_kernels` and :mod:`.deformable_attention`;
+any other operator raises when it is called.
 """
 
+import ast
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -31,17 +33,17 @@ It needs a C++ compiler, and for CUDA also nvcc (FORCE_CUDA=1 where no GPU is pr
 
 
 def ensure_ops() -> str:
-    """Make ``mmcv.ops`` importable and useful; call it before anything imports mmdet.
+    """Make ``mmcv.ops`` importable and useful, for mmdet too if that is imported already.
 
-    Compiled operators are used where they exist. May be called any number of times.
+    Compiled operators are used where they exist. May be called any number of times. What of mmdet
+    does not load without operators, ``mmdet.models`` first of all, can only be imported after it.
 
     Returns:
         str: ``'compiled'`` for mmcv's own operators, ``'torchvision'`` for the replacements.
 
     Raises:
-        RuntimeError: If mmdet was imported before and holds functions that only fail, or if mmcv's
-            compiled operators exist but cannot be loaded. Not an ImportError, which both mmdet and
-            MMEngine's ``custom_imports`` would hide.
+        RuntimeError: If mmcv's compiled operators exist but cannot be loaded. Not an ImportError,
+            which both mmdet and MMEngine's ``custom_imports`` would hide.
     """
     loaded = sys.modules.get(EXTENSION)
     if loaded is not None and loaded.__spec__.origin == ORIGIN:
@@ -49,8 +51,8 @@ def ensure_ops() -> str:
     if importlib.util.find_spec(EXTENSION) is not None:
         _load_compiled()
         return 'compiled'
-    _refuse_fallbacks()
     sys.modules[EXTENSION] = importlib.import_module('mmcv')._ext = _build_extension()
+    _repeat_imports()
     return 'torchvision'
 
 
@@ -64,20 +66,20 @@ def _load_compiled() -> None:
         ) from error
 
 
-def _refuse_fallbacks() -> None:
-    """Raise if an mmdet module was imported without operators and defined its own failing ones."""
+def _repeat_imports() -> None:
+    """Give the modules of mmdet that are imported already the operators that they did not find.
+
+    Each has tried to import them, and has defined functions of the same names that only fail.
+    """
     for name, module in list(sys.modules.items()):
-        if not name.startswith('mmdet.'):
+        if not name.startswith('mmdet.') or 'mmcv.ops' not in (source := inspect.getsource(module)):
             continue
-        for op in ('nms', 'batched_nms', 'roi_align'):
-            source = getattr(vars(module).get(op), '__module__', None) or ''
-            if source.startswith('mmdet.'):
-                raise RuntimeError(
-                    f'{name} was imported before mmcv.ops was usable, so its {op} can only fail. '
-                    'Put these lines before the first import of mmdet:\n'
-                    '    from mmdet_digits.ops import ensure_ops\n'
-                    '    ensure_ops()'
-                )
+        tried = [part for part in ast.parse(source).body if isinstance(part, ast.Try)]
+        for part in (part for attempt in tried for part in attempt.body):
+            if isinstance(part, ast.ImportFrom) and part.module.startswith('mmcv.ops'):
+                ops = importlib.import_module(part.module)
+                for found in part.names:
+                    setattr(module, found.asname or found.name, getattr(ops, found.name))
 
 
 def _build_extension() -> ModuleType:

@@ -48,7 +48,7 @@ def check_amp(cfg: Mapping) -> Check:
         found,
         f'at most {bound:.2f}, for random weights',
         'a bbox_roi_extractor of type Float32RoIExtractor, which rounds no coordinates; or train '
-        'without --amp, by optim_wrapper.type=OptimWrapper',
+        'without --amp, with an optim_wrapper of type OptimWrapper, without loss_scale and dtype',
     )
 
 

@@ -5,16 +5,54 @@ operators have to come first, see :mod:`mmdet_digits.register`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
+
+from mmengine.config import Config
+from mmengine.logging import print_log
 
 from mmdet_digits.categories import DIGITS
 from mmdet_digits.datasets.checks import Split
 from mmdet_digits.utils.checks import Check, Status, first_ten
 from mmdet_digits.utils.config_data import SPLITS, annotated_datasets, split_of
-from mmdet_digits.utils.config_keys import typed_dicts
+from mmdet_digits.utils.config_keys import READ_KEYS, typed_dicts
+from mmdet_digits.utils.errors import InputError
 
 #: Parts of a model that have an output for each class.
 HEADS = ('bbox_head', 'mask_head')
+
+
+#: Type that needs a package which does not come along -> that package, as it is imported.
+PACKAGES = {
+    'Albu': 'albumentations',
+    'WandbVisBackend': 'wandb',
+    'MLflowVisBackend': 'mlflow',
+    'ClearMLVisBackend': 'clearml',
+    'NeptuneVisBackend': 'neptune',
+    'DVCLiveVisBackend': 'dvclive',
+    'AimVisBackend': 'aim',
+}
+
+
+def check_packages(cfg: Mapping) -> list[Check]:
+    """Find what is built from packages that are not installed, much of it late in a run."""
+    missing = {
+        path: PACKAGES[node['type']]
+        for path, node in typed_dicts({key: cfg[key] for key in READ_KEYS & cfg.keys()})
+        if node['type'] in PACKAGES and find_spec(PACKAGES[node['type']]) is None
+    }
+    if not missing:
+        return [Check('Packages', Status.OK, 'those that the config needs are installed')]
+    names = sorted(set(missing.values()))
+    return [
+        Check(
+            'The config needs packages that are not installed.',
+            Status.FAIL,
+            ', '.join(f'{path}.type needs {name}' for path, name in missing.items()),
+            ', '.join(names),
+            f'pip install {" ".join(names)}, or take these parts out of the config',
+        )
+    ]
 
 
 def check_classes(cfg: Mapping, splits: Mapping[str, Split]) -> Check:
@@ -89,6 +127,49 @@ def category_names(coco: Any) -> list[str]:
         return []
 
 
+def total_batch(cfg: Mapping, processes: int = 1) -> int:
+    """Images per step of the optimizer.
+
+    Args:
+        cfg: a config.
+        processes: number of processes, each with a batch of its own.
+    """
+    accumulated = cfg['optim_wrapper'].get('accumulative_counts', 1)
+    return cfg['train_dataloader']['batch_size'] * processes * accumulated
+
+
+def scale_learning_rate(cfg: Config, processes: int = 1) -> None:
+    """Scale the learning rate with the batch where ``auto_scale_lr.enable`` asks for it.
+
+    MMEngine would do so later, without ``accumulative_counts``. Afterwards the config says what is
+    trained with: the rate, and the batch that it goes with.
+
+    Args:
+        cfg: changed in place.
+        processes: number of processes, each with a batch of its own.
+
+    Raises:
+        InputError: the config does not say which batch its rate was chosen for.
+    """
+    scaling = cfg.get('auto_scale_lr') or {}
+    if not scaling.get('enable'):
+        return
+    base, optimizer = scaling.get('base_batch_size'), cfg.optim_wrapper.optimizer
+    if not (base and optimizer.get('lr')):
+        raise InputError(
+            'The learning rate cannot be scaled.',
+            f'auto_scale_lr.base_batch_size={base}, lr={optimizer.get("lr")}',
+            'a rate in optim_wrapper.optimizer, and the batch that it was chosen for',
+            'set both in the config, or leave --auto-scale-lr out',
+        )
+    total, rate = total_batch(cfg, processes), optimizer.lr
+    optimizer.lr = rate * total / base
+    cfg.auto_scale_lr = dict(enable=False, base_batch_size=total)
+    print_log(
+        f'Learning rate {optimizer.lr:.3g} for a batch of {total}: {rate} is for {base}.', 'current'
+    )
+
+
 def check_learning_rate(cfg: Mapping, processes: int = 1) -> Check:
     """Compare the learning rate with the batch by the linear rule (Goyal et al. 2017).
 
@@ -101,12 +182,12 @@ def check_learning_rate(cfg: Mapping, processes: int = 1) -> Check:
     rate, batch = wrapper.get('optimizer', {}).get('lr'), cfg['train_dataloader'].get('batch_size')
     if not (base and rate and batch):
         return Check('Learning rate', Status.OK, f'{rate}; no base_batch_size to compare with')
-    accumulated = wrapper.get('accumulative_counts', 1)
-    total = batch * processes * accumulated
+    total = total_batch(cfg, processes)
     scaled = rate * total / base
     shown = f'a batch of {total}'
     if total != batch:
-        shown += f' ({batch} in {processes} processes, {accumulated} iterations per step)'
+        steps = total // (batch * processes)
+        shown += f' ({batch} in {processes} processes, {steps} iterations per step)'
     if scaling.get('enable'):
         return Check(
             'Learning rate', Status.OK, f'{rate}, scaled from a batch of {base} to {shown}'
@@ -118,7 +199,8 @@ def check_learning_rate(cfg: Mapping, processes: int = 1) -> Check:
         Status.WARN,
         f'{rate} at {shown}, chosen for a batch of {base}',
         f'{scaled:.3g} by the linear rule',
-        f'--auto-scale-lr, or --cfg-options optim_wrapper.optimizer.lr={scaled:.3g}',
+        f'--auto-scale-lr, or --cfg-options optim_wrapper.optimizer.lr={scaled:.3g} '
+        f'auto_scale_lr.base_batch_size={total}',
     )
 
 

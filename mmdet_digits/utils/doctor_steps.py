@@ -11,7 +11,8 @@ from pathlib import Path
 
 from mmdet_digits.utils import runtime_checks
 from mmdet_digits.utils.checks import Check, Status
-from mmdet_digits.utils.environment_checks import REPOSITORY, check_import, check_installation
+from mmdet_digits.utils.environment_checks import check_import, check_installation
+from mmdet_digits.utils.repository import DATA_ROOT, REPOSITORY
 
 TINY = 'configs/digits/frcnn_tiny.py'
 REGISTER = 'mmdet_digits.register'
@@ -153,7 +154,7 @@ def check_data(subject: Subject) -> list[Check]:
         there = {name: split for name, split in splits.items() if split.ann_file.exists()}
         found = [as_skipped(check, cfg, there) for check in check_dataset(there, decode=True)]
         return check_files(cfg) + odd_files + found
-    usual = os.environ.get('DIGITS_DATA_ROOT') or REPOSITORY / 'data' / 'digits'
+    usual = os.environ.get('DIGITS_DATA_ROOT') or DATA_ROOT
     if not subject.data_root and not Path(usual).is_dir():
         return [Check('Data', Status.OK, f'none at {usual}, none named by --data-root')]
     return check_dataset(find_splits(Path(subject.data_root or usual)), decode=True)

@@ -9,11 +9,9 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from mmdet_digits.utils.checks import Check, Status
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from mmdet_digits.utils.repository import REPOSITORY
 
 #: Folder that is imported -> the maintained package, and the upstream ones that own it too.
 FAMILIES = {

@@ -20,7 +20,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdet_digits.utils.collector import paused_collector
 from mmdet_digits.utils.durable_files import remove_parts, write_durably
 from mmdet_digits.utils.errors import InputError
 
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 
 LOCK = '.lock'
 NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
+MOST_UNPACKED = 100  # times; gzip makes COCO files 10 to 30 times smaller
+LEAST_LIMIT = 2**26  # bytes
 
 
 def read_file(path: Path | str, what: str) -> bytes:
@@ -67,9 +68,8 @@ def read_json(path: Path | str, what: str) -> Any:
     data = read_file(path, what)
     try:
         if data.startswith(b'\x1f\x8b'):
-            data = gzip.decompress(data)
-        with paused_collector():
-            return json.loads(data, object_pairs_hook=_unique_keys)
+            data = _unpack(data)
+        return json.loads(data, object_pairs_hook=_unique_keys)
     except json.JSONDecodeError as error:
         found = f'{error.msg} at line {error.lineno}, column {error.colno}'
         if not data[error.pos :].strip():
@@ -82,6 +82,15 @@ def read_json(path: Path | str, what: str) -> Any:
     raise InputError(
         f'{path}: not valid JSON.', found, what, 'copy or write the file again'
     ) from cause
+
+
+def _unpack(data: bytes) -> bytes:
+    """Unpack gzipped data, and stop where it becomes larger than text does."""
+    limit = max(LEAST_LIMIT, MOST_UNPACKED * len(data))
+    unpacked = gzip.GzipFile(fileobj=io.BytesIO(data)).read(limit + 1)
+    if len(unpacked) > limit:
+        raise ValueError(f'unpacks to over {MOST_UNPACKED} times its size')
+    return unpacked
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from PIL import Image
 from mmdet_digits.utils.errors import InputError
 
 MAX_PIXELS = 100_000_000
-PNG_START = b'\x89PNG\r\n\x1a\n\0\0\0\rIHDR'
+PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
+PNG_START = PNG_SIGNATURE + b'\0\0\0\rIHDR'
 
 
 def open_image(path: Path | str) -> BinaryIO:
@@ -134,10 +135,25 @@ def _stored_size(file: BinaryIO) -> tuple[int, int]:
     """Width and height by the header; a PNG's in a fraction of Pillow's time."""
     head = file.read(24)
     if len(head) == 24 and head.startswith(PNG_START):
+        _check_chunks(file)
         return struct.unpack('>2I', head[16:])
     file.seek(0)
     with quiet_decoders(), Image.open(io.BufferedReader(file)) as image:
         return image.size
+
+
+def _check_chunks(file: BinaryIO) -> None:
+    """Raise ValueError if a PNG ends before its last chunk: decoders trust the lengths it states.
+
+    OpenCV reserves 2 GB for a chunk that says so, and libpng prints its complaint without a name.
+    """
+    size, place, kind = os.fstat(file.fileno()).st_size, len(PNG_SIGNATURE), b''
+    while kind != b'IEND':
+        file.seek(place)
+        length, kind = struct.unpack('>I4s', file.read(8).ljust(8, b'\0'))
+        place += length + 12
+        if place > size:
+            raise ValueError('cut off')
 
 
 def _too_large(path: Path | str, found: str, max_pixels: int) -> InputError:

@@ -19,6 +19,7 @@ from mmdet_digits.utils.config_checks import (
     check_classes,
     check_held_out,
     check_learning_rate,
+    check_packages,
     check_scales,
 )
 from mmdet_digits.utils.config_data import annotated_datasets, coco_splits, read_splits, split_of
@@ -84,6 +85,7 @@ def check_config(
     planned: list[tuple] = [
         ('Keys', check_keys, cfg),
         ('Values', check_values, cfg),
+        ('Packages', check_packages, cfg),
         ('Classes', check_classes, cfg, splits),
         ('Image scale', check_scales, cfg),
     ]
@@ -212,11 +214,20 @@ def check_files(cfg: Mapping) -> list[Check]:
         for keys in (('train_dataloader', 'val_dataloader'), ('test_dataloader',))
     )
     missing = check_data(needed)
-    return missing or [replace(check, status=Status.WARN) for check in check_data(tested)]
+    if missing:
+        return missing
+    found = [replace(check, status=Status.WARN) for check in check_data(tested)]
+    datasets = annotated_datasets([loader['dataset'] for loader in tested.values()])
+    unlabelled = [str(s.ann_file) for s in map(split_of, datasets) if not s.ann_file.exists()]
+    if unlabelled and not found:
+        found = [Check('Test labels', Status.OK, f'none at {", ".join(unlabelled)}: predicts only')]
+    return found
 
 
 def check_data(dataloaders: Mapping[str, Mapping]) -> list[Check]:
     """Find annotation files and image folders that are not there.
+
+    Test images need no annotations: a grader may keep them.
 
     Args:
         dataloaders: dataloader config per name, e.g. ``{'train_dataloader': ...}``.
@@ -225,7 +236,8 @@ def check_data(dataloaders: Mapping[str, Mapping]) -> list[Check]:
     for name, dataloader in dataloaders.items():
         for dataset in annotated_datasets(dataloader['dataset']):
             split = split_of(dataset)
-            for path in (split.ann_file, split.image_dir):
+            labels = [] if name == 'test_dataloader' else [split.ann_file]
+            for path in (*labels, split.image_dir):
                 if not path.exists():
                     missing.setdefault(path, []).append(name)
     if not missing:
@@ -236,7 +248,7 @@ def check_data(dataloaders: Mapping[str, Mapping]) -> list[Check]:
             Status.FAIL,
             'nothing at '
             + ', '.join(f'{path} ({", ".join(names)})' for path, names in missing.items()),
-            'train.json, valid.json and test.json beside the folders train/, valid/ and test/',
+            'train.json and valid.json beside the folders train/, valid/ and test/',
             'draw one:             python tools/prepare_data.py synthetic\n'
             '       or link one you have: python tools/prepare_data.py link FOLDER\n'
             '       or say where it is:   --data-root FOLDER',

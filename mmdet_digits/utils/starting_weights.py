@@ -8,6 +8,7 @@ from urllib.parse import urlparse
 
 from mmdet_digits.utils.checks import Check, Status
 from mmdet_digits.utils.config_keys import typed_dicts
+from mmdet_digits.utils.repository import REPOSITORY
 
 TIMEOUT = 10  # seconds
 
@@ -21,7 +22,10 @@ def check_weights(cfg: Mapping, ask: bool = False) -> list[Check]:
             would have to be fetched is only said.
     """
     sources = dict(weight_sources(cfg))
-    checks = [check_source(path, source, ask) for path, source in sources.items()]
+    checks = [
+        check_source(path, source, ask, options_without(cfg, path))
+        for path, source in sources.items()
+    ]
     return checks or [Check('Starting weights', Status.OK, 'none: training from random weights')]
 
 
@@ -34,13 +38,38 @@ def weight_sources(cfg: Mapping) -> Iterator[tuple[str, str]]:
             yield f'{path}.checkpoint', node['checkpoint']
 
 
-def check_source(path: str, source: str, ask: bool) -> Check:
+def options_without(cfg: Mapping, path: str) -> str:
+    """What to give ``--cfg-options`` to start without some weights, with every layer trained.
+
+    Args:
+        cfg: a config.
+        path: of its weights, as :func:`weight_sources` gives it.
+    """
+    module = 'model' if path == 'load_from' else path.partition('.init_cfg')[0]
+    node = cfg
+    for key in module.split('.'):
+        node = node[int(key) if isinstance(node, list | tuple) else key]
+    parts = {module: node, f'{module}.backbone': node.get('backbone') or {}}
+    if path == 'load_from' and len(dict(weight_sources(cfg))) > 1:
+        parts = {}  # what is frozen has the other weights
+    unfrozen = [
+        f'{name}.{key}={value}'
+        for name, part in parts.items()
+        for key, value in dict(frozen_stages=-1, norm_eval=False).items()
+        if key in part
+    ]
+    without = 'load_from=None' if path == 'load_from' else f'{module}.init_cfg=None'
+    return ' '.join([without, *unfrozen])
+
+
+def check_source(path: str, source: str, ask: bool, without: str) -> Check:
     """Check one source of weights.
 
     Args:
         path: where the config names it.
         source: a file, an address, or a name such as ``torchvision://resnet50``.
         ask: ask its server, if it has to be fetched.
+        without: what to give ``--cfg-options`` to do without it.
     """
     try:
         url = find_url(source)
@@ -56,19 +85,30 @@ def check_source(path: str, source: str, ask: bool) -> Check:
     if cached.is_file():
         return Check('Starting weights', Status.OK, f'{path}={source}' + f' ({cached})' * bool(url))
     if not url:
+        here = '' if cached.is_absolute() else f' in {Path.cwd()}'
         return Check(
             'The starting weights are not there.',
             Status.FAIL,
-            f'{path}={source}: no such file',
+            f'{path}={source}: no such file{here}',
             'a file of weights (.pth)',
-            f'correct {path}, or --cfg-options {path}=None to start without',
+            f'{_training_first(source)}correct {path}; or start without, every layer trained:\n'
+            f'         --cfg-options {without}',
         )
     if not ask:
         return Check('Starting weights', Status.OK, f'{path}={source} will be fetched from {url}')
-    return ask_server(path, source, url, cached)
+    return ask_server(path, source, url, cached, without)
 
 
-def ask_server(path: str, source: str, url: str, cached: Path) -> Check:
+def _training_first(source: str) -> str:
+    """How to make a file that one of the configs writes, seen from the folder of the run."""
+    folder, name, *_ = (*Path(source).parts, '', '')
+    config = Path('configs', 'digits', f'{name}.py')
+    if folder == 'work_dirs' and (REPOSITORY / config).is_file():
+        return f'train {config} first, in this folder; or '
+    return ''
+
+
+def ask_server(path: str, source: str, url: str, cached: Path, without: str) -> Check:
     """Ask a server whether it has a file, without fetching it."""
     request = urllib.request.Request(url, method='HEAD', headers={'User-Agent': 'Mozilla/5.0'})
     try:
@@ -81,7 +121,8 @@ def ask_server(path: str, source: str, url: str, cached: Path) -> Check:
             f'{path}={source}: {error} for {url}',
             'a connection, or the file',
             f'fetch it on another machine and put it in {cached.parent},\n'
-            f'or --cfg-options {path}=FILE.pth, or {path}=None for random weights',
+            f'       or --cfg-options {path}=FILE.pth\n'
+            f'       or start without, every layer trained: --cfg-options {without}',
         )
     return Check('Starting weights', Status.OK, f'{path}={source}: {size:.0f} MiB at {url}')
 

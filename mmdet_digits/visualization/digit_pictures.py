@@ -50,7 +50,7 @@ def read_marks(detections: Detections, numbers: Numbers, image: int) -> list[Mar
         image: Which image.
     """
     marks = []
-    for n in np.flatnonzero(detections.image_index == image):
+    for n in detections.by_image[image]:
         digit, reason = detections.labels[n], Reason(numbers.reasons[n])
         if reason is Reason.READ:
             marks.append(Mark(detections.bboxes[n], str(digit), READ))
@@ -62,10 +62,7 @@ def read_marks(detections: Detections, numbers: Numbers, image: int) -> list[Mar
 
 def true_marks(truth: Detections, image: int) -> list[Mark]:
     """Mark the true digits of one image."""
-    return [
-        Mark(truth.bboxes[n], str(truth.labels[n]), TRUE)
-        for n in np.flatnonzero(truth.image_index == image)
-    ]
+    return [Mark(truth.bboxes[n], str(truth.labels[n]), TRUE) for n in truth.by_image[image]]
 
 
 def draw_marks(

@@ -84,19 +84,21 @@ def make_tiles(
         limit: How many at most.
 
     Raises:
-        InputError: an image is not there or cannot be decoded.
+        InputError: an image is not there, cannot be decoded or has another size.
     """
     tiles = []
     for image in errors.worst(limit):
         name = annotations.file_names[image]
         if name_problem(name):
             raise unusable_name(name, annotations.source)
-        pixels = _load(Path(folder, name), annotations.source)
+        pixels = _load(Path(folder, name), annotations, image)
         panels = (
             true_marks(annotations.truth, image),
             read_marks(errors.detections, errors.numbers, image),
         )
-        pixels, panels = crop_to_marks(pixels, panels)
+        cut, moved = crop_to_marks(pixels, panels)
+        if cut.size:  # not where all the boxes lie outside
+            pixels, panels = cut, moved
         tiles.append(
             Tile(
                 annotations.file_names[image],
@@ -146,15 +148,22 @@ def error_page(errors: NumberErrors, tiles: Sequence[Tile], facts: dict[str, str
     )
 
 
-def _load(path: Path, source: str) -> np.ndarray:
+def _load(path: Path, annotations: Annotations, image: int) -> np.ndarray:
+    width, height = annotations.sizes[image].astype(int)
     try:
-        return load_rgb(path)
+        pixels = load_rgb(path)
     except InputError as error:
-        raise InputError(
-            f'{path}: cannot be drawn.\n  found:    {error.found}\n'
-            f'  expected: the image of that name in {source}\n'
-            '  fix: give the folder of its images by --images'
-        ) from error
+        cause, found = error, error.found
+    else:
+        if pixels.shape[:2] == (height, width):
+            return pixels
+        cause, found = None, f'{pixels.shape[1]} x {pixels.shape[0]} px'
+    raise InputError(
+        f'{path}: cannot be drawn.',
+        found,
+        f'the image of that name in {annotations.source}, {width} x {height} px',
+        'give the folder of its images by --images',
+    ) from cause
 
 
 def _rows(rows) -> str:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 from rich.table import Table
+from rich.text import Text
 
 from mmdet_digits.categories import DIGITS
+from mmdet_digits.evaluation.evaluators import own_metrics
 
 #: Metric key -> what the table calls it, in its order.
 ROWS = {
@@ -16,6 +18,9 @@ ROWS = {
     'number/accuracy_low': '.. 95 % interval from',
     'number/accuracy_high': '.. to',
     'number/digit_error_rate': 'digit error rate',
+    'digits/precision': 'digit precision',
+    'digits/recall': 'digit recall',
+    'digits/f1': 'digit F1',
     'images_per_second': 'images/s',
 }
 
@@ -23,12 +28,16 @@ ROWS = {
 def metrics_table(metrics: Mapping[str, float]) -> Table:
     """Lay the main figures of a test run out as a table; figures it does not have are left out.
 
+    What a config's own metrics return is shown under its key.
+
     Args:
         metrics: value per metric key, as the evaluators return them.
     """
     table = Table('metric')
     table.add_column('value', justify='right')
-    for key, name in ROWS.items():
+    for key, name in [*ROWS.items(), *((key, key) for key in own_metrics(metrics))]:
         if key in metrics:
-            table.add_row(name, f'{metrics[key]:.3f}' if '/' in key else f'{metrics[key]:.1f}')
+            form = '.1f' if key == 'images_per_second' else '.3f'
+            value = metrics[key]
+            table.add_row(Text(name), f'{value:{form}}' if isinstance(value, float) else str(value))
     return table

@@ -26,13 +26,16 @@ def comparison_rows(summaries: Mapping[str, RunSummary]) -> list[list[str]]:
     Args:
         summaries: The figures by the names of the runs.
     """
+    own = dict.fromkeys(key for run in summaries.values() for key in run.last)
     cells = {
         'epochs': lambda run: f'{run.epochs}',
         'images seen': lambda run: _optional(run.images_seen, '{:,}'),
         'time per epoch': lambda run: _duration(run.seconds_per_epoch),
         'peak memory': _memory,
         'largest batch': _largest_batch,
-        **{name: _best(key) for key, name in BEST_ROWS.items()},
+        **{name: _at_epoch('best', key) for key, name in BEST_ROWS.items()},
+        **{f'last {key} (epoch)': _at_epoch('last', key) for key in own},
+        'numbers made by': lambda run: run.number_assembly or UNKNOWN,
     }
     rows = [[name, *map(cell, summaries.values())] for name, cell in cells.items()]
     return [['', *summaries], *rows]
@@ -74,9 +77,9 @@ def _largest_batch(run: RunSummary) -> str:
     return '{largest_batch} in {memory}'.format(**measured) if measured else 'not measured'
 
 
-def _best(key: str):
+def _at_epoch(which: str, key: str):
     def cell(run: RunSummary) -> str:
-        best = run.best.get(key)
-        return f'{best.value:.3f} ({best.epoch})' if best else UNKNOWN
+        found = getattr(run, which).get(key)
+        return f'{found.value:.3f} ({found.epoch})' if found else UNKNOWN
 
     return cell

@@ -65,7 +65,7 @@ CASES = [
     # the file as such
     case('no train.json', remove(COCO), TRAIN, COCO, 'prepare_data.py'),
     case('no valid.json', remove(VALID), TRAIN, VALID),
-    case('no test.json', remove('data/test.json'), TEST, 'data/test.json'),
+    case('no test images', remove('data/test'), TEST, 'data/test'),
     case('no folder of images', remove('data/train'), TRAIN, 'data/train'),
     case('a folder instead of train.json', make_folder(COCO), TRAIN, COCO, 'folder'),
     case('an empty train.json', write(COCO), TRAIN, COCO, 'line 1, column 1'),

@@ -41,6 +41,13 @@ PLOT = 'analysis_tools/plot_run.py earlier -o curves.png'
 COMPARE = 'analysis_tools/compare_runs.py earlier --json compared.json'
 EXPORT = 'model_converters/checkpoint2safetensors.py weights.pth out.safetensors'
 WEIGHTS = f'model_converters/torchvision2mmdet.py torchvision.pth converted.pth --arch {ARCH}'
+SCRIPT = 'analysis_tools/mmdet_tool.py --data-root data'
+MMDET_RESULTS = f'{SCRIPT} analyze_results config.py test.pkl out --topk 1'
+MMDET_BROWSE = f'{SCRIPT} browse_dataset config.py --output-dir out --not-show'
+MMDET_CONFUSION = f'{SCRIPT} confusion_matrix config.py test.pkl out'
+MMDET_FLOPS = f'{SCRIPT} get_flops config.py --num-images 1'
+MMDET_PRINT = f'{SCRIPT} print_config config.py'
+del SCRIPT
 
 COMMANDS = {
     name: command
@@ -103,6 +110,9 @@ def _write_predictions(folder: Path, boxes: list[dict]) -> None:
     )
     sample = dict(img_id=boxes[0]['image_id'], pred_instances=found)
     (folder / 'pred.pkl').write_bytes(pickle.dumps([sample]))
+    images = json.loads((folder / 'data' / 'test.json').read_text())['images']
+    samples = [dict(sample, img_id=image['id']) for image in images]
+    (folder / 'test.pkl').write_bytes(pickle.dumps(samples))
 
 
 def _write_other_formats(folder: Path, boxes: list[dict]) -> None:

@@ -18,6 +18,8 @@ import pytest
 from in_process import Outcome, run_in_process
 from sound import COMMANDS, EVALUATE, PREDICT, TRAIN
 
+from mmdet_digits.apis.mmdet_tools import list_tools
+
 CATALOGUES = (
     catalogue_data_set,
     catalogue_images,
@@ -107,6 +109,11 @@ def test_the_same_commands_work_where_nothing_is_wrong(command, folder):
     done = run(command, folder)
     assert done.status == 0, done.stderr
     assert 'Traceback' not in done.stderr
+
+
+def test_every_script_of_mmdet_that_is_listed_is_among_them():
+    scripts = [command for name, command in COMMANDS.items() if name.startswith('MMDET_')]
+    assert sorted(command.split()[3] for command in scripts) == sorted(list_tools())
 
 
 @pytest.mark.parametrize('command', [TRAIN, PREDICT, EVALUATE])

@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmengine.optim import CosineAnnealingLR, MultiStepLR
 
-from mmdet_digits.checkpoints.matching import check_checkpoint, check_schedulers
+from mmdet_digits.checkpoints.matching import check_checkpoint, check_schedulers, leave_out
 from mmdet_digits.utils.errors import InputError
 
 CLASSES = ('0', '1')
@@ -15,7 +15,8 @@ MODEL = {**NORM, **BODY, **HEAD}
 def check(weights, classes=CLASSES, complete=True, **meta):
     if classes:
         meta['dataset_meta'] = {'classes': classes}
-    check_checkpoint({'state_dict': weights, 'meta': meta}, 'x.pth', MODEL, CLASSES, complete)
+    content = {'state_dict': weights, 'meta': meta}
+    return check_checkpoint(content, 'x.pth', MODEL, CLASSES, complete)
 
 
 def message(*args, **kwargs) -> str:
@@ -73,16 +74,41 @@ def test_classes_that_are_no_list_of_names(classes):
     assert 'other classes' in message(MODEL, classes)
 
 
-def test_a_head_of_other_classes_is_left_out_only_if_asked():
-    coco = {**MODEL, 'head.fc_cls.weight': torch.ones(81, 2), 'head.fc_cls.bias': torch.ones(81)}
-    text = message(coco, [f'c{i}' for i in range(80)], complete=False)
-    assert r"x.pth START.safetensors --drop 'head\.fc_cls'" in text
-    assert 'load_from=START.safetensors' in text
-    text = message(coco, classes=None, complete=False)
-    assert 'head.fc_cls.weight 81x2, head.fc_cls.bias 81' in text
-    assert 'head.fc_cls.weight 3x2, head.fc_cls.bias 3' in text
-    assert '--drop' not in message(coco, classes=None, complete=True)
-    check(BODY, classes=None, complete=False)
+COCO_HEAD = {'head.fc_cls.weight': torch.ones(81, 2), 'head.fc_cls.bias': torch.ones(81)}
+COCO_CLASSES = [f'c{i}' for i in range(80)]
+
+
+@pytest.mark.parametrize('classes', [COCO_CLASSES, None], ids=['named', 'not named'])
+def test_a_training_starts_without_the_head_of_another_number_of_classes(classes):
+    coco = {**MODEL, **COCO_HEAD}
+    assert check(coco, classes, complete=False) == list(COCO_HEAD)
+    message(coco, classes, complete=True)
+    assert check(BODY, classes=None, complete=False) == []
+
+
+def test_classes_at_the_place_of_mmdet_2_0():
+    content = {'state_dict': MODEL, 'meta': {'CLASSES': ('1', '0')}}
+    with pytest.raises(InputError, match='2: 1, 0'):
+        check_checkpoint(content, 'x.pth', MODEL, CLASSES, complete=False)
+
+
+def test_a_head_of_as_many_other_classes_does_not_start_a_training():
+    wide = {**MODEL, 'rpn.weight': torch.ones(9, 2)}
+    content = {'state_dict': wide, 'meta': {'dataset_meta': {'classes': ('1', '0')}}}
+    model = {**MODEL, 'rpn.weight': torch.ones(3, 2)}
+    with pytest.raises(InputError, match='other classes'):
+        check_checkpoint(content, 'x.pth', model, CLASSES, complete=False)
+
+
+def test_a_body_of_another_width_does_not_start_a_training():
+    text = message({**MODEL, 'neck.conv.weight': torch.ones(2, 4)}, classes=None, complete=False)
+    assert 'neck.conv.weight 2x4' in text and 'neck.conv.weight 2x2' in text
+
+
+def test_what_is_left_out_is_gone():
+    checkpoint = {'state_dict': {'module.' + k: v for k, v in {**MODEL, **COCO_HEAD}.items()}}
+    leave_out(checkpoint, 'x.pth', list(COCO_HEAD), MODEL)
+    assert checkpoint['state_dict'].keys() == {**NORM, **BODY}.keys()
 
 
 def test_missing_and_unknown_names():

@@ -137,3 +137,13 @@ def test_no_weights_at_all(tmp_path):
     torch.save({'meta': {'a': 1}}, tmp_path / 'in.pth')
     with pytest.raises(InputError, match='holds no weights'):
         export_weights(tmp_path / 'in.pth', tmp_path / 'out.safetensors')
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'bfloat16', 'float16'])
+def test_weights_that_are_no_numbers_get_no_advice_about_the_dtype(tmp_path, dtype):
+    source = tmp_path / 'diverged.pth'
+    torch.save({'state_dict': {'a.weight': torch.tensor([1.0, float('nan')])}, 'meta': {}}, source)
+    with pytest.raises(InputError, match='NaN or infinity') as error:
+        export_weights(source, tmp_path / 'out.safetensors', dtype)
+    assert 'dtype' not in error.value.fix
+    assert not (tmp_path / 'out.safetensors').exists()

@@ -98,6 +98,16 @@ def test_nothing_there_is_said(tmp_path, said):
     assert find_resumable(tmp_path) is None
 
 
+@pytest.mark.parametrize('target', ['nothing.pth', 'link.pth'], ids=['dangling', 'looping'])
+def test_a_link_that_leads_nowhere_is_left_out_and_named(three, said, target):
+    (three / 'link.pth').symlink_to(target)
+    assert find_resumable(three) == three / 'epoch_3.pth'
+    assert f'{three}/link.pth: no checkpoint' in said()
+    with pytest.raises(InputError, match=r'link\.pth: no checkpoint') as error:
+        find_resumable(three, three / 'link.pth')
+    assert f'the last whole checkpoint is {three}/epoch_3.pth' in str(error.value)
+
+
 def test_nothing_but_damaged_ones_is_an_error(three):
     for path in three.iterdir():
         cut(path)

@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 import torch
 from mmdet.registry import TRANSFORMS
 from mmdet.structures.bbox import HorizontalBoxes
+from mmengine.config import Config
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
@@ -18,6 +20,7 @@ SETTING = dict(
     border_val=(0, 0, 0),
 )
 HEIGHT, WIDTH = 60, 120
+JITTER = Path(__file__).parents[2] / 'configs' / '_base_' / 'datasets' / 'digits_jitter.py'
 
 
 def smooth_image():
@@ -76,6 +79,54 @@ def test_boxes_move_with_what_they_hold(seed):
     found = [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]
     assert results['gt_bboxes'].tensor[0].numpy() == pytest.approx(found, abs=1.0)
     assert found != [x1, y1, x2, y2]
+
+
+def still(**changes):
+    """Nothing moves but what is named."""
+    return dict(max_rotate_degree=0.0, max_translate_ratio=0.0) | changes
+
+
+def recipe():
+    """The transform of the recipe for photographs."""
+    found = Config.fromfile(JITTER).jitter[1].to_dict()
+    return {key: value for key, value in found.items() if key not in ('type', 'border_val')}
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        still(scaling_ratio_range=(0.8, 0.8)),
+        still(scaling_ratio_range=(1.2, 1.2)),
+        still(max_translate_ratio=0.05),
+        still(max_shear_degree=3.0),
+        recipe(),
+    ],
+    ids=['smaller', 'larger', 'translation', 'shear', 'recipe'],
+)
+@pytest.mark.parametrize('seed', range(3))
+def test_the_middle_of_a_box_follows_its_pixels_to_a_tenth(changes, seed):
+    """Whatever the move: the middle of a rectangle is that of the box around its corners."""
+    image = np.zeros((HEIGHT, WIDTH, 3), dtype=np.float32)
+    image[15:40, 70:81] = 1
+    results = augment(image, [[70, 15, 81, 40]], seed, **changes)
+    pixels = results['img'][..., 0].astype(float)
+    xs, ys = (np.arange(side) + 0.5 for side in (WIDTH, HEIGHT))
+    middle = np.array([pixels.sum(0) @ xs, pixels.sum(1) @ ys]) / pixels.sum()
+    x1, y1, x2, y2 = results['gt_bboxes'].tensor[0].tolist()
+    assert ((x1 + x2) / 2, (y1 + y2) / 2) == pytest.approx(middle, abs=0.06)
+    if not {'max_shear_degree', 'max_rotate_degree'} & {k for k, v in changes.items() if v}:
+        assert (x2 - x1, y2 - y1) == pytest.approx([pixels.max(i).sum() for i in (0, 1)], abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ('x', 'kept'), [(10.0, True), (-9.0, True), (-10.4, True), (-10.6, False), (-14.0, False)]
+)
+def test_a_digit_mostly_outside_has_no_box(x, kept):
+    """The rule of RandomAreaErasing: 70 % of 15 px gone, and its class is nobody's guess."""
+    boxes = [[x, 10, x + 15, 40], [60, 10, 70, 40]]
+    results = augment(smooth_image(), boxes, **still())
+    assert results['gt_bboxes_labels'].tolist() == ([0, 1] if kept else [1])
+    assert len(results['gt_ignore_flags']) == len(results['gt_bboxes']) == 1 + kept
 
 
 def test_middle_stays_and_the_size_too():

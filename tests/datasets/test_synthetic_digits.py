@@ -1,10 +1,14 @@
+import cv2
 import numpy as np
 import pytest
 import torch
 from mmdet.registry import DATASETS
 from mmengine.dataset import ConcatDataset
 
+from mmdet_digits.cli import read_config
 from mmdet_digits.datasets.digits_dataset import DigitsDataset
+from mmdet_digits.datasets.synthetic import SceneSource
+from mmdet_digits.datasets.synthetic.spec import DatasetSpec, draw_image
 from mmdet_digits.utils.errors import InputError
 
 STEPS = [
@@ -12,6 +16,8 @@ STEPS = [
     dict(type='Resize', scale=(96, 48), keep_ratio=True),
     dict(type='PackDetInputs'),
 ]
+
+WITHOUT_CHANCE = ['LoadAnnotations', 'Resize', 'PackDetInputs']
 
 
 def build(length=4, pipeline=STEPS, **options):
@@ -110,3 +116,53 @@ def test_sources_are_obeyed():
 def test_what_cannot_be_drawn_is_told_at_once(options, message):
     with pytest.raises(InputError, match=message):
         build(**options)
+
+
+@pytest.fixture
+def best():
+    """The recipe for photographs: real images, and drawn ones with SVHN's box style."""
+    return read_config('configs/digits/frcnn_tiny_best.py')
+
+
+def test_the_recipe_for_photographs_mixes_real_and_drawn_images(best, digits_root):
+    """Drawn ones come after the real ones, in one form with them: through the same steps."""
+    real, drawn = best.train_dataloader.dataset.datasets
+    assert real.dataset.pipeline[1:] == drawn.pipeline
+    real.dataset.update(data_root=str(digits_root))
+    drawn.update(length=4)
+    both = DATASETS.build(best.train_dataloader.dataset)
+    assert isinstance(both, ConcatDataset) and len(both.datasets[1]) == 4
+    samples = [both[0], both[len(both) - 1]]
+    for sample in samples:
+        found = sample['data_samples'].gt_instances
+        assert sample['inputs'].dtype == torch.uint8 and sample['inputs'].shape[0] == 3
+        assert max(sample['inputs'].shape[1:]) <= 256
+        assert len(found.bboxes) == len(found.labels) and found.labels.dtype == torch.int64
+    assert samples[0].keys() == samples[1].keys()
+    assert set(samples[0]['data_samples'].keys()) == set(samples[1]['data_samples'].keys())
+
+
+def test_drawn_images_of_the_recipe_are_bgr_with_its_boxes_and_labels(best):
+    """What `draw_scene` gives with SVHN's box style, up to the steps that change it at random."""
+    options = best.train_dataloader.dataset.datasets[1].to_dict() | dict(length=3)
+    steps = [step for step in options['pipeline'] if step['type'] in WITHOUT_CHANCE]
+    assert [step['type'] for step in steps] == WITHOUT_CHANCE
+    dataset = DATASETS.build(options | dict(pipeline=steps, fixed=True))
+    source = SceneSource.from_options(options['source'])
+    assert source.box_style
+    for index in range(3):
+        spec = DatasetSpec(3, 0, 0, source=source)
+        scene = draw_image(spec, 'train', index + 1)
+        tight = draw_image(DatasetSpec(3, 0, 0), 'train', index + 1)
+        sample = dataset[index]
+        height, width = sample['inputs'].shape[1:]
+        expected = cv2.resize(scene.image, (width, height), interpolation=cv2.INTER_LINEAR)
+        assert np.array_equal(sample['inputs'].permute(1, 2, 0).numpy(), expected)  # BGR
+        found = sample['data_samples'].gt_instances
+        assert ''.join(map(str, found.labels.tolist())) == scene.digits
+        x, y, w, h = (
+            scene.bboxes * np.tile((width / scene.image.shape[1], height / scene.image.shape[0]), 2)
+        ).T
+        corners = np.stack([x, y, x + w, y + h], axis=1)
+        assert found.bboxes.tensor.numpy() == pytest.approx(corners, abs=1e-3)
+        assert (scene.bboxes[:, 3] > tight.bboxes[:, 3]).all()  # looser

@@ -51,11 +51,14 @@ def test_scale_is_that_of_the_training_pipeline(cfg):
     assert training_scale(cfg) == (192, 96)
     cfg.train_dataloader.dataset = dict(type='RepeatDataset', dataset=cfg.train_dataloader.dataset)
     assert training_scale(cfg) == (192, 96)
+    small = dict(type='DigitsDataset', pipeline=[dict(type='Resize', scale=(64, 32))])
+    both = dict(type='ConcatDataset', datasets=[cfg.train_dataloader.dataset, small])
+    assert training_scale(Config(dict(train_dataloader=dict(dataset=both)))) == (192, 96)
     pipeline = cfg.train_dataloader.dataset.dataset.pipeline
     pipeline[:] = [step for step in pipeline if 'Resize' not in step.type]
     with pytest.raises(InputError, match='does not say how large') as error:
         training_scale(cfg)
-    assert error.value.found == 'LoadCheckedImage, LoadAnnotations, PackDetInputs'
+    assert error.value.found == 'LoadImageFromFile, LoadAnnotations, PackDetInputs'
 
 
 def test_a_whole_batch_is_trained(cfg, monkeypatch):

@@ -128,6 +128,7 @@ def test_asked_to_stop_and_resumed_loses_nothing(cfg, setting, straight, number,
     assert not set(before) & set(after)
     assert_same_end(resumed_end, end)
     assert losses_logged(cfg.work_dir) == losses_logged(setting.work_dir)
+    assert not Path(cfg.work_dir, 'interrupted.pth').exists()  # the last epoch's stands there
 
 
 def losses_logged(work_dir):

@@ -70,6 +70,14 @@ def test_full_gpu_names_the_batch_and_the_next_size(cfg):
     assert 'There is no checkpoint yet: the same command starts over.' in text
 
 
+def test_a_recipe_that_has_to_change_starts_anew_from_the_last_weights(cfg):
+    """With another batch or learning rate no training is continued."""
+    Path(cfg.work_dir, 'last_checkpoint').write_text('run/epoch_3.pth')
+    text = end_of(cfg, During(gpu_is_full))
+    assert '--work-dir NEW --cfg-options load_from=run/epoch_3.pth' in text
+    assert '--resume' not in text
+
+
 def test_full_gpu_in_a_validation_is_about_its_own_batches(cfg):
     text = end_of(cfg, During(gpu_is_full, stage='val'))
     assert '--cfg-options val_dataloader.batch_size=1' in text

@@ -1,7 +1,12 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
-from coco_samples import make_coco, save_json
+from coco_samples import make_coco, make_records, save_json
+from mmengine.logging import MMLogger
 
 from mmdet_digits.evaluation.annotations import read_annotations, read_image_ids
+from mmdet_digits.evaluation.predictions import parse_records
 from mmdet_digits.utils.errors import InputError
 
 
@@ -31,6 +36,36 @@ def test_boxes_that_the_data_set_leaves_out_do_not_count(tmp_path, change):
     annotations = read_annotations(save_json(tmp_path / 'a.json', coco))
     assert len(annotations.truth) == len(coco['annotations']) - 1
     assert len(annotations.boxes) == len(coco['annotations'])
+
+
+@pytest.mark.parametrize(
+    ('change', 'said'),
+    [
+        (lambda bboxes: bboxes, None),
+        (lambda bboxes: np.add(bboxes, [5, -5, 3, 3]), None),  # over the edge, but not wholly
+        (lambda bboxes: np.add(bboxes, [100, 0, 0, 0]), '100% of the 10 boxes lie outside'),
+        (lambda bboxes: bboxes - [0, 60, 0, 0], '100% of the 10 boxes lie outside'),
+        (lambda bboxes: bboxes * 4, 'of the 10 boxes lie outside their images'),
+        (lambda bboxes: bboxes / 100, 'as if they were fractions'),
+    ],
+)
+def test_predictions_that_cannot_be_of_these_images_are_told(tmp_path, monkeypatch, change, said):
+    coco = make_coco()
+    annotations = read_annotations(save_json(tmp_path / 'ann.json', coco))
+    exact = parse_records(make_records(coco, jitter=0), 'pred.json')
+    predictions = replace(exact, bboxes=change(exact.bboxes))
+    heard = []
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', heard.append)
+    detections = annotations.detections_of(predictions)
+    assert len(detections) == len(exact)
+    assert len(heard) == bool(said)
+    if said:
+        assert said in heard[0] and 'pred.json' in heard[0] and 'ann.json' in heard[0]
+
+
+def test_an_image_set_without_detections_fits(tmp_path):
+    annotations = read_annotations(save_json(tmp_path / 'ann.json', make_coco()))
+    assert len(annotations.detections_of(parse_records([], 'pred.json', may_be_empty=True))) == 0
 
 
 def remove(key):
@@ -91,12 +126,17 @@ def test_what_can_be_known_is_read(tmp_path):
     other['categories'].append({'id': 99, 'name': 'plate'})
     expected = read_annotations(save_json(tmp_path / 'a.json', coco))
     found = read_annotations(save_json(tmp_path / 'b.json', other))
-    assert found.boxes == expected.boxes
+    assert_same(found.boxes, expected.boxes)
     other['annotations'].append(other['annotations'][0] | {'id': 99, 'category_id': 99})
     path = save_json(tmp_path / 'c.json', other)
     with pytest.raises(InputError, match="'plate'"):
         read_annotations(path)
-    assert read_annotations(path, ignore_classes=['plate']).boxes == expected.boxes
+    assert_same(read_annotations(path, ignore_classes=['plate']).boxes, expected.boxes)
+
+
+def assert_same(boxes, others):
+    for name, values in vars(others).items():
+        assert np.array_equal(getattr(boxes, name), values), name
 
 
 def test_ids_that_are_text(tmp_path):

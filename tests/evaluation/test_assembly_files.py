@@ -52,8 +52,11 @@ def test_options_change_the_metric_of_a_config(tmp_path, setting, config):
     assert NumberMetric(evaluator.assembly).assembly == setting
 
 
-def test_presets():
-    assert read_assembly('system_b') is PRESETS['system_b']
+def test_a_preset_is_found_by_its_name_whatever_files_there_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'system_b').write_text(assembly_json(NumberAssembly(score_thr=0.1)))
+    assert read_assembly('system_b') == PRESETS['system_b']
+    assert read_assembly('./system_b') == NumberAssembly(score_thr=0.1)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from mmdet_digits.evaluation.functional.assembly_sweep import (
     SYSTEM_B_IOUS,
     SYSTEM_B_SCORES,
     VARIANTS,
+    SweepRow,
     best_row,
     judge,
     score_sweep,
@@ -20,6 +21,7 @@ from mmdet_digits.evaluation.functional.number_assembly import (
     NumberAssembly,
     assemble_numbers,
 )
+from mmdet_digits.evaluation.functional.number_scores import coverage_at_accuracy
 from mmdet_digits.evaluation.functional.true_numbers import true_numbers
 
 
@@ -50,8 +52,11 @@ def test_sweep_gives_what_single_assemblies_give(noisy):
     rows = score_sweep(detections, truth, grid)
     assert [(row.variant, row.assembly) for row in rows] == grid
     for row in rows:
-        expected = (assemble_numbers(detections, row.assembly).strings == truth).mean()
-        assert row.accuracy == pytest.approx(expected)
+        numbers = assemble_numbers(detections, row.assembly)
+        right = numbers.strings == truth
+        assert row.accuracy == pytest.approx(right.mean())
+        assert row.coverage_at_98 == coverage_at_accuracy(right, numbers.confidences, 0.98)
+    assert len({row.coverage_at_98 for row in rows}) > 3
     table = table_of(rows, 'system_b', (0.3, 0.6, 0.9), (None, 0.3))
     assert table.shape == (2, 3) and np.isnan(table[:, 2]).all()
     own = (assemble_numbers(detections, 'system_b').strings == truth).mean()
@@ -66,11 +71,21 @@ def test_of_equal_settings_the_plainest_is_chosen():
     assert best_row(rows).assembly == NumberAssembly()
 
 
-def test_objective_decides(noisy):
-    rows = score_sweep(*noisy, sweep_grid())
-    by_accuracy, by_coverage = best_row(rows), best_row(rows, 'coverage_at_98')
-    assert by_accuracy.accuracy == max(row.accuracy for row in rows)
-    assert by_coverage.coverage_at_98 == max(row.coverage_at_98 for row in rows)
+def test_objective_decides_and_of_equal_ones_the_first():
+    figures = {'a': (0.7, 0.9), 'b': (0.9, 0.1), 'c': (0.9, 0.3), 'd': (0.8, 0.9)}
+    rows = [SweepRow(name, NumberAssembly(), *values) for name, values in figures.items()]
+    assert best_row(rows).variant == best_row(rows, 'accuracy').variant == 'b'
+    assert best_row(rows, 'coverage_at_98').variant == 'a'
+
+
+def test_figures_of_a_sweep_by_hand():
+    """At 0.5 all three are read, the second one wrongly; at 0.9 only the first."""
+    bboxes = [[0.0, 0, 10, 20]] * 3
+    detections = Detections([0, 1, 2], bboxes, [4, 5, 6], [0.95, 0.8, 0.7], 3)
+    grid = sweep_grid((0.5, 0.9), (0.5,), {'default': {}})
+    rows = score_sweep(detections, ['4', '9', '6'], grid)
+    figures = {row.assembly.score_thr: (row.accuracy, row.coverage_at_98) for row in rows}
+    assert figures == {0.5: (2 / 3, 1 / 3), 0.9: (1 / 3, 1 / 3)}
 
 
 def test_intervals(noisy):

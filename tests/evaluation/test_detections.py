@@ -59,3 +59,17 @@ def test_blocks_hold_every_detection_above_the_floor_once():
         rows, slots = np.nonzero(block.index >= 0)
         assert (image[block.index[rows, slots]] == block.images[rows]).all()
         assert (np.diff(np.maximum(block.scores, -1), axis=1) <= 0).all()  # best first, empty last
+
+
+@pytest.mark.parametrize(
+    ('images', 'expected'),
+    [
+        ([2, 0, 2, 0, 2], [[1, 3], [], [0, 2, 4], []]),
+        ([3], [[], [], [], [0]]),
+        ([], [[], [], [], []]),
+    ],
+)
+def test_detections_by_image_in_the_order_of_the_input(images, expected):
+    count = len(images)
+    detections = Detections(images, [BOX] * count, [1] * count, [0.5] * count, 4)
+    assert [indices.tolist() for indices in detections.by_image] == expected

@@ -5,7 +5,7 @@ from written_runs import CONFIG, LOG, lines, trained, validated, write_part, wri
 
 from mmdet_digits.evaluation.run_history import read_run, read_runs
 from mmdet_digits.evaluation.run_summary import (
-    Best,
+    EpochValue,
     epoch_seconds,
     find_best,
     find_differences,
@@ -22,8 +22,8 @@ def test_summary(tmp_path):
     assert summary.seconds_per_epoch == pytest.approx(40 * 0.5 + 13 * 0.25)
     assert (summary.peak_memory_mib, summary.memory_of) == (1120, 'process')
     assert summary.largest_batch is None
-    assert summary.best['coco/bbox_mAP'] == Best(0.3, 3)
-    assert summary.best['val/loss'] == Best(1.25, 3)
+    assert summary.best['coco/bbox_mAP'] == EpochValue(0.3, 3)
+    assert summary.best['val/loss'] == EpochValue(1.25, 3)
     assert 'digits/precision' not in summary.best
 
 
@@ -65,11 +65,11 @@ def test_time_of_a_validation_of_unknown_length_is_not_guessed(tmp_path):
 @pytest.mark.parametrize(
     ('key', 'values', 'best'),
     [
-        ('coco/bbox_mAP', [0.1, 0.3, 0.2], Best(0.3, 2)),
-        ('coco/bbox_mAP', [0.0, 0.0], Best(0.0, 1)),
+        ('coco/bbox_mAP', [0.1, 0.3, 0.2], EpochValue(0.3, 2)),
+        ('coco/bbox_mAP', [0.0, 0.0], EpochValue(0.0, 1)),
         ('coco/bbox_mAP', [-1.0], None),
-        ('digits/precision', [0.5, 0.9, 0.9], Best(0.9, 2)),
-        ('val/loss', [0.5, float('nan'), 0.4, 0.6], Best(0.4, 3)),
+        ('digits/precision', [0.5, 0.9, 0.9], EpochValue(0.9, 2)),
+        ('val/loss', [0.5, float('nan'), 0.4, 0.6], EpochValue(0.4, 3)),
         ('val/loss', [float('nan')], None),
     ],
 )
@@ -97,6 +97,34 @@ def test_largest_batch_comes_from_the_folder_of_the_run(tmp_path):
         path.write_text(content)
         with pytest.raises(InputError, match=r'largest_batch\.json'):
             summarize_run(run)
+
+
+def test_a_metric_of_the_config_is_shown_and_does_not_make_the_runs_differ(tmp_path):
+    own = CONFIG.replace('\n]', "\n    dict(type='Mine'),\n]")
+    records = [trained(1, 10), validated(1, **{'mine/score': 0.5, 'plain': 1})]
+    records += [trained(2, 20), validated(2, **{'mine/score': 0.25}), validated(3)]
+    write_part(tmp_path / 'a', PART, lines(records), own)
+    write_part(tmp_path / 'b', PART, lines([trained(1, 10), validated(1)]), CONFIG)
+    runs = read_runs([tmp_path / 'a', tmp_path / 'b'])
+    summaries = {name: summarize_run(run) for name, run in runs.items()}
+    assert summaries['a'].last == {'mine/score': EpochValue(0.25, 2), 'plain': EpochValue(1, 1)}
+    assert summaries['b'].last == {}
+    assert find_differences(runs) == []
+
+
+@pytest.mark.parametrize(
+    ('metric', 'said'),
+    [
+        ("dict(type='NumberMetric')", 'default'),
+        ("dict(type='NumberMetric', assembly='mine.json')", 'mine.json'),
+        ("dict(type='NumberMetric', assembly=dict(iou_thr=0.3))", 'default with iou_thr=0.3'),
+        ("dict(type='CocoMetric')", None),
+    ],
+)
+def test_the_number_assembly_of_a_run_is_named(tmp_path, metric, said):
+    config = CONFIG.replace("dict(type='NumberMetric')", metric)
+    write_part(tmp_path / 'run', PART, lines([trained(1, 10)]), config)
+    assert summarize_run(read_run(tmp_path / 'run')).number_assembly == said
 
 
 def test_runs_that_were_validated_in_other_ways_are_told(tmp_path):

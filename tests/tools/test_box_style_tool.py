@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from mmdet_digits.datasets.box_style import BoxStyle, read_box_style
+from mmdet_digits.evaluation.assembly_files import assembly_beside, write_assembly_beside
+from mmdet_digits.evaluation.functional.number_assembly import PRESETS
 from mmdet_digits.utils.errors import InputError
 
 STYLE = BoxStyle(left=0.15, right=0.1, top=0.08, bottom=0.05, offset_x=1, offset_y=1)
@@ -64,7 +66,9 @@ def test_fit_finds_the_style_and_shows_what_it_is_worth(fitted, folder):
 
 
 def test_apply_turns_detections_into_real_boxes_and_back(fitted, folder, call):
+    write_assembly_beside(folder / 'pred.json', PRESETS['system_b'])
     styled = call('apply', 'pred.json', '--style', 'style.json', '--out', 'styled.json')
+    assert assembly_beside(folder / 'styled.json') == PRESETS['system_b']
     real = json.loads((folder / 'real.json').read_text())['annotations']
     off = np.subtract([box['bbox'] for box in styled], [box['bbox'] for box in real])
     assert np.abs(off).mean() < 0.7

@@ -100,6 +100,30 @@ def test_number_errors(tool, split, digits_root):
         assert Image.open(split / 'errors' / name).width > 300
 
 
+def test_thumbnails_are_not_taken_for_the_images(tool, split, digits_root):
+    (split / 'small').mkdir()
+    for path in (digits_root / 'valid').iterdir():
+        Image.open(path).resize((8, 5)).save(split / 'small' / path.name)
+    arguments = ('pred.json', '--ann', digits_root / 'valid.json', '--images', 'small')
+    done = tool('analysis_tools/number_errors.py', *arguments, '--out', 'thumbnails')
+    assert done.returncode == 1 and 'Traceback' not in done.stderr
+    assert 'found:    8 x 5 px' in done.stderr and '--images' in done.stderr
+    assert not (split / 'thumbnails').exists()
+
+
+def test_predictions_on_other_images_are_told(tool, split, digits_root):
+    records = json.loads((split / 'pred.json').read_text())
+    for record in records:
+        record['bbox'] = [1000 + record['bbox'][0], *record['bbox'][1:]]
+    (split / 'other.json').write_text(json.dumps(records))
+    done = tool('evaluate.py', 'other.json', '--ann', digits_root / 'valid.json')
+    assert done.returncode == 0, done.stderr
+    said = (done.stdout + done.stderr).replace('\n', ' ')
+    assert f'100% of the {len(records)} boxes lie outside their images' in said
+    fitting = tool('evaluate.py', 'pred.json', '--ann', digits_root / 'valid.json')
+    assert 'outside' not in fitting.stdout + fitting.stderr
+
+
 def test_bad_input_ends_with_one_message(tool, split):
     image = {'id': 1, 'file_name': '1.png', 'width': 9, 'height': 9}
     (split / 'few.json').write_text(json.dumps({'images': [image]}))

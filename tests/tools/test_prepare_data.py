@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import re
@@ -84,6 +85,64 @@ def test_ctrl_c_leaves_nothing_that_looks_complete(tmp_path):
     assert stderr.strip().startswith('Interrupted') and 'Traceback' not in stderr
     assert json.loads((tmp_path / 'out/synthetic.json').read_text())['complete'] is False
     assert not (tmp_path / 'out/train.json').exists()
+
+
+@pytest.fixture
+def drawing(tmp_path):
+    """A long drawing with two workers: its process and theirs."""
+    command = [sys.executable, str(TOOL), 'synthetic', '--out', 'out', '--train', '50000']
+    process = subprocess.Popen(
+        [*command, '--workers', '2'],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: (tmp_path / 'out/train/5.png').exists())
+    workers = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
+    yield process, [int(pid) for pid in workers]
+    for pid in (process.pid, *map(int, workers)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.communicate()
+
+
+def wait_until(reached, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not reached() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert reached()
+
+
+def ended(pid):
+    """Whether a process is gone, or only waits to be collected."""
+    try:
+        return Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] in 'ZX'
+    except OSError:
+        return True
+
+
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='reads /proc')
+@pytest.mark.parametrize('signal_', [signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_the_process_that_started_them(drawing, tmp_path, signal_):
+    process, workers = drawing
+    assert len(workers) == 2
+    process.send_signal(signal_)
+    assert process.wait(timeout=30) == -signal_
+    wait_until(lambda: all(map(ended, workers)))
+    assert json.loads((tmp_path / 'out/synthetic.json').read_text())['complete'] is False
+
+
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='reads /proc')
+def test_a_killed_worker_ends_the_command_with_one_message(drawing, tmp_path):
+    process, workers = drawing
+    os.kill(workers[0], signal.SIGKILL)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert stderr.startswith('error: A worker that draws images has ended')
+    assert 'the same command again' in stderr and 'Traceback' not in stderr
+    wait_until(lambda: all(map(ended, workers)))
+    assert json.loads((tmp_path / 'out/synthetic.json').read_text())['complete'] is False
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 
 from mmdet_digits.cli import REPOSITORY
+from mmdet_digits.evaluation.dumped_config import get_setting, read_settings
 
 TINY = 'configs/digits/frcnn_tiny.py'
+RATE = 'optim_wrapper.optimizer.lr'
 
 
 @pytest.fixture
@@ -68,6 +71,24 @@ def test_training_learns_to_read_what_it_is_shown(train, run_tool, digits_root, 
     assert (tmp_path / 'predictions.pkl').stat().st_size > 0
 
 
+def test_one_screen_before_the_first_iteration_and_all_in_the_log_file(train, tmp_path):
+    options = ('default_hooks.logger.interval=1', 'train_cfg.val_interval=9')
+    for epochs in (1, 2):
+        arguments = (*('--resume',) * (epochs == 2), '--cfg-options', *options)
+        done = train(
+            *arguments, f'train_cfg.max_epochs={epochs}', '--work-dir', 'run', cwd=tmp_path
+        )
+        assert done.returncode == 0, done.stderr
+        before, _, _ = done.stdout.partition('Epoch(train)')
+        file = max((tmp_path / 'run').glob('*/*.log'))
+        assert str(file) in before
+        assert before.count('\n') <= 40
+        assert 'OneDL' not in before and 'resumed key' not in before
+        logged = file.read_text()
+        for dump in ('System environment:', 'Config:\n', 'Hooks will be executed'):
+            assert dump in logged and dump not in done.stdout
+
+
 def test_resume_goes_on_with_the_same_iteration_and_learning_rate(train, tmp_path):
     options = (
         'train_cfg.max_epochs=3',
@@ -82,6 +103,39 @@ def test_resume_goes_on_with_the_same_iteration_and_learning_rate(train, tmp_pat
     assert list(straight) == list(range(1, 19))  # 48 images in batches of 8, 3 epochs
     last_epoch = {step: lr for step, lr in straight.items() if step > 12}
     assert learning_rates(tmp_path / 'resumed') == last_epoch
+
+
+def test_resume_says_which_changes_count_and_plans_more_epochs(train, tmp_path):
+    """Against the rates of a run that was as long from the start."""
+    every = ('train_cfg.val_interval=9', 'default_hooks.logger.interval=1')
+    two = ('train_cfg.max_epochs=2', 'param_scheduler.1.T_max=2')
+    for folder, options in (('straight', ('train_cfg.max_epochs=3',)), ('short', two)):
+        done = train('--work-dir', folder, '--cfg-options', *every, *options, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+
+    def resume(*options):
+        source = ('--work-dir', 'longer', '--resume', 'short/epoch_2.pth')
+        return train(*source, '--cfg-options', *every, *options, cwd=tmp_path)
+
+    for option, said in (
+        ('optim_wrapper.optimizer.type=SGD', "'SGD', in the checkpoint 'AdamW'"),
+        ('train_dataloader.batch_size=4', '4, in the checkpoint 8'),
+    ):
+        refused = resume(*two, option)
+        assert refused.returncode == 1
+        assert said in refused.stderr and 'load_from=short/epoch_2.pth' in refused.stderr
+        assert not (tmp_path / 'longer').exists()
+
+    done = resume('train_cfg.max_epochs=3', 'param_scheduler.1.T_max=2', f'{RATE}=0.5')
+    assert done.returncode == 0, done.stderr
+    assert f"{RATE}: 0.5, in the checkpoint 0.001: the checkpoint's counts" in done.stdout
+    assert 'train_cfg.max_epochs: 3, in the checkpoint 2: this one counts' in done.stdout
+    last_epoch = {s: lr for s, lr in learning_rates(tmp_path / 'straight').items() if s > 12}
+    assert learning_rates(tmp_path / 'longer') == last_epoch
+    (dumped,) = (tmp_path / 'longer').glob('*/vis_data/config.py')
+    settings = read_settings(dumped)
+    assert get_setting(settings, RATE) == 0.001
+    assert settings['param_scheduler'][1]['T_max'] == 3
 
 
 @pytest.mark.parametrize(
@@ -110,6 +164,22 @@ def copied(digits_root, folder):
             (folder / split / image.name).symlink_to(image)
         (folder / f'{split}.json').write_text((digits_root / f'{split}.json').read_text())
     return folder
+
+
+def test_a_training_is_not_resumed_with_fewer_images(train, digits_root, tmp_path):
+    options = ('--cfg-options', 'train_cfg.max_epochs=1')
+    assert train('--work-dir', 'run', *options, cwd=tmp_path).returncode == 0
+    root = copied(digits_root, tmp_path / 'data')
+    content = json.loads((root / 'train.json').read_text())
+    kept = [image['id'] for image in content['images'][:24]]
+    content['images'] = content['images'][:24]
+    content['annotations'] = [box for box in content['annotations'] if box['image_id'] in kept]
+    (root / 'train.json').write_text(json.dumps(content))
+    done = train('--work-dir', 'run', '--resume', *options, cwd=tmp_path, root=root)
+    assert done.returncode == 1
+    assert f'data_root: {str(root)!r}, in the checkpoint' in done.stdout
+    assert '3 iterations an epoch; the checkpoint: 6 for 1 epochs' in done.stderr
+    assert 'Traceback' not in done.stderr
 
 
 def test_wrong_category_name_ends_with_both_lists(train, digits_root, tmp_path):
@@ -180,3 +250,28 @@ def test_svhn_image_sizes_do_not_matter_to_test_time_augmentation(run_tool, digi
     pictures = list(tmp_path.glob('work_dirs/frcnn_tiny/*/pictures/*.png'))
     assert len(pictures) == 16
     assert np.asarray(cv2.imread(str(pictures[0]))).size > 0
+
+
+def test_images_without_labels_are_linked_predicted_on_and_submitted(
+    run_tool, digits_root, tmp_path
+):
+    """HW2's test folder has no test.json."""
+    source = copied(digits_root, tmp_path / 'hw2')
+    (source / 'test.json').unlink()
+    linked = run_tool('prepare_data.py', 'link', 'hw2', '--out', 'linked', cwd=tmp_path)
+    printed = re.search(r'python tools/(test\.py \S+ CHECKPOINT .*--submission.*)', linked.stdout)
+    weights = REPOSITORY / 'models/frcnn_tiny_synthetic_256.safetensors'
+    command = printed[1].replace('CHECKPOINT', str(weights)).split()
+    tested = run_tool(*command, cwd=tmp_path)
+    assert tested.returncode == 0, tested.stderr
+    assert 'linked/test.json is not there' in tested.stdout
+    assert 'nothing to score' in tested.stdout
+    with zipfile.ZipFile(tmp_path / 'submission.zip') as archive:
+        assert sorted(archive.namelist()) == ['pred.csv', 'pred.json']
+        rows = archive.read('pred.csv').decode().splitlines()[1:]
+    stems = sorted(int(path.stem) for path in (digits_root / 'test').iterdir())
+    assert [int(row.split(',')[0]) for row in rows] == stems
+    doctor = run_tool('doctor.py', TINY, '--data-root', 'linked', '--json', cwd=tmp_path)
+    assert doctor.returncode == 0, doctor.stdout
+    checks = json.loads(doctor.stdout)['checks']
+    assert {check['name']: check['status'] for check in checks}['Test labels'] == 'ok'

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 from mmdet_digits.categories import DIGITS
 from mmdet_digits.datasets.checks import Split
@@ -12,7 +13,9 @@ from mmdet_digits.utils.config_checks import (
     check_scales,
     class_counts,
     resize_scales,
+    scale_learning_rate,
 )
+from mmdet_digits.utils.errors import InputError
 
 
 def loader(ann_file='train.json', **dataset):
@@ -89,6 +92,28 @@ def test_learning_rate_by_the_linear_rule(cfg, processes, expected):
     if expected:
         assert check.expected.startswith(f'{expected} ')
         assert f'optim_wrapper.optimizer.lr={expected}' in check.fix
+
+
+@pytest.mark.parametrize(
+    ('batch', 'accumulated', 'rate'), [(8, 2, 0.02), (4, 2, 0.01), (16, 1, 0.02)]
+)
+def test_scaling_counts_what_the_check_counts(batch, accumulated, rate):
+    cfg = Config(rate_cfg(batch, accumulative_counts=accumulated))
+    scale_learning_rate(cfg)
+    assert cfg.optim_wrapper.optimizer.lr == 0.02  # nobody asked
+    cfg.auto_scale_lr.enable = True
+    scale_learning_rate(cfg)
+    assert cfg.optim_wrapper.optimizer.lr == pytest.approx(rate)
+    assert check_learning_rate(cfg).status is Status.OK
+    scale_learning_rate(cfg)  # the dumped config is not scaled once more
+    assert cfg.optim_wrapper.optimizer.lr == pytest.approx(rate)
+
+
+def test_scaling_without_a_batch_to_scale_from_is_an_error():
+    cfg = Config(rate_cfg(8, base=None))
+    cfg.auto_scale_lr.enable = True
+    with pytest.raises(InputError, match='cannot be scaled'):
+        scale_learning_rate(cfg)
 
 
 def test_learning_rate_that_will_be_scaled_is_right():

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_json_is_read_plain_and_gzipped_whatever_its_name(tmp_path, suffix):
         (b'{"a": [1,\n', r'line 2, column 1, where the file ends'),
         (b'{"a": 1,}', r'line 1, column 9'),
         (b'["\xff"]', "can't decode byte 0xff"),
-        (gzip.compress(b'[1]')[:-4], 'end-of-stream'),
+        (gzip.compress(b'[1]', mtime=0)[:-4], 'end-of-stream'),
         (b'[' * 100_000, 'too deep to read'),
         (b'[' + b'9' * 5000 + b']', '5000 digits'),
         (b'[{"a": 1, "b": 2, "a": 3}]', 'an object with the key "a" twice'),
@@ -141,6 +142,19 @@ def test_natural_key_never_compares_numbers_with_text():
     ]
     for order in (names, names[::-1]):
         assert sorted(order, key=natural_key) == expected
+
+
+def test_a_small_file_that_unpacks_to_a_large_one_is_refused(tmp_path):
+    path = tmp_path / 'blanks.json'
+    path.write_bytes(gzip.compress(b'{}' + b' ' * 2**27, 1))
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r'unpacks to over 100 times its size'):
+        read_json(path, 'JSON')
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * 2**27
+    path.write_bytes(gzip.compress(b'[' + b'1234567, ' * 2**16 + b'0]') + gzip.compress(b' '))
+    assert len(read_json(path, 'JSON')) == 2**16 + 1
 
 
 @pytest.mark.parametrize('output', ['pred.json', 'link', 'deep/../pred.json'])

@@ -72,7 +72,7 @@ def test_sixteen_bits_are_drawn_as_they_are_detected(tmp_path):
 def png_header(width, height):
     content = b'IHDR' + struct.pack('>2I5B', width, height, 8, 2, 0, 0, 0)
     checksum = struct.pack('>I', zlib.crc32(content))
-    return b'\x89PNG\r\n\x1a\n\0\0\0\r' + content + checksum + b'\0\0\0\0IDAT'
+    return b'\x89PNG\r\n\x1a\n\0\0\0\r' + content + checksum + b'\0\0\0\0IEND\xaeB`\x82'
 
 
 def bmp_header(width, height):
@@ -150,11 +150,32 @@ def test_what_is_no_image_is_named_and_not_opened(tmp_path, make, found):
         assert fact.problem
 
 
-def test_the_decoder_prints_nothing_of_what_is_reported(tmp_path, capfd):
+def png(**options):
+    data = io.BytesIO()
+    Image.fromarray(NOISE).save(data, 'PNG', **options)
+    return data.getvalue()
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        png_header(40, 20)[:-12],  # cut off before its pixels
+        png()[:1000],
+        png()[:-3],
+        png().replace(png()[33:41], b'\x7f\xff\xff\xffIDAT'),  # a chunk of 2 GB, it says
+    ],
+)
+def test_of_a_file_cut_off_the_decoders_print_nothing(tmp_path, capfd, content):
     path = tmp_path / '1.png'
-    path.write_bytes(png_header(40, 20)[:-8])  # cut off before its pixels
+    path.write_bytes(content)
     for read in (load_image, detected):
         with pytest.raises(InputError, match=r'1\.png: cannot be decoded'):
             read(path)
-    read_images([path], decode=True)
     assert capfd.readouterr().err == ''
+    assert read_images([path], decode=True)[0].problem
+
+
+def test_what_follows_the_image_in_a_file_does_no_harm(tmp_path):
+    path = tmp_path / '1.png'
+    path.write_bytes(png() + b'more')
+    assert np.array_equal(load_image(path), NOISE[..., ::-1])

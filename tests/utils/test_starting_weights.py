@@ -64,6 +64,15 @@ def test_a_local_file_has_to_be_there(tmp_path):
     assert check_weights(cfg(load_from=str(path)))[0].status is Status.OK
 
 
+def test_the_training_that_writes_a_missing_file_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (check,) = check_weights(cfg(load_from='work_dirs/frcnn_synthetic/epoch_6.pth'))
+    assert check.found.endswith(f'epoch_6.pth: no such file in {tmp_path}')
+    assert check.fix.startswith('train configs/digits/frcnn_synthetic.py first, in this folder')
+    (check,) = check_weights(cfg(load_from='work_dirs/mine/epoch_6.pth'))
+    assert check.fix.startswith('correct load_from')
+
+
 @pytest.mark.parametrize(
     ('source', 'end'),
     [

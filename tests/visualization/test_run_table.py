@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from mmdet_digits.evaluation.run_summary import Best, RunSummary
+from mmdet_digits.evaluation.run_summary import EpochValue, RunSummary
 from mmdet_digits.visualization.run_table import (
     comparison_markdown,
     comparison_rows,
@@ -17,7 +17,9 @@ FULL = RunSummary(
     peak_memory_mib=7411.6,
     memory_of='GPU',
     largest_batch={'largest_batch': 16, 'memory': '8GiB'},
-    best={'coco/bbox_mAP': Best(0.4567, 27), 'val/loss': Best(0.0, 3)},
+    best={'coco/bbox_mAP': EpochValue(0.4567, 27), 'val/loss': EpochValue(0.0, 3)},
+    last={'mine/score': EpochValue(0.25, 30)},
+    number_assembly='default with iou_thr=0.3',
 )
 BARE = RunSummary(0, None, None, None, None, None, {})
 
@@ -36,6 +38,8 @@ def test_rows_show_what_is_known_and_a_dash_elsewhere():
         ['best number accuracy (epoch)', '-', '-'],
         ['best precision (epoch)', '-', '-'],
         ['lowest val loss (epoch)', '0.000 (3)', '-'],
+        ['last mine/score (epoch)', '0.250 (30)', '-'],
+        ['numbers made by', 'default with iou_thr=0.3', '-'],
     ]
 
 
@@ -43,7 +47,7 @@ def test_markdown_is_a_table_whatever_a_run_is_called():
     text = comparison_markdown(comparison_rows({'a|b': FULL}))
     lines = text.splitlines()
     assert lines[:2] == ['|  | a\\|b |', '| --- | ---: |']
-    assert all(line.replace('\\|', '').count('|') == 3 for line in lines) and len(lines) == 12
+    assert all(line.replace('\\|', '').count('|') == 3 for line in lines) and len(lines) == 14
 
 
 @pytest.mark.parametrize('name', ['a', '[bold]x[/bold]', 'a\\[b'])

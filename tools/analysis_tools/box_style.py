@@ -26,6 +26,7 @@ from mmdet_digits.datasets.box_style import (
 )
 from mmdet_digits.datasets.boxes import paired_ious
 from mmdet_digits.evaluation.annotations import read_annotations
+from mmdet_digits.evaluation.assembly_files import assembly_beside, write_assembly_beside
 from mmdet_digits.evaluation.box_pairs import pair_boxes
 from mmdet_digits.evaluation.predictions import read_predictions
 from mmdet_digits.utils.arguments import fraction
@@ -80,6 +81,8 @@ def run_apply(args):
     change = style.remove if args.remove else style.apply
     styled = replace(predictions, bboxes=change(predictions.bboxes))
     write_file(args.out, json.dumps(styled.records()) + '\n')
+    if assembly := assembly_beside(args.pred):
+        write_assembly_beside(args.out, assembly)
 
 
 def fit_table(tight, styled, true):

@@ -10,12 +10,9 @@ other figures.
 import argparse
 import json
 
-import torch
 from mmengine.config import DictAction
 
-import mmdet_digits.register  # noqa: F401
 from mmdet_digits.cli import load_config, run_tool
-from mmdet_digits.engine.largest_batch import largest_batch, parse_memory, training_scale
 from mmdet_digits.utils.arguments import positive
 from mmdet_digits.utils.files import check_outputs, write_file
 
@@ -42,6 +39,11 @@ def parse_args():
 
 def main():
     args = parse_args()
+    import torch
+
+    import mmdet_digits.register  # noqa: F401
+    from mmdet_digits.engine.largest_batch import largest_batch, parse_memory, training_scale
+
     check_outputs(filter(None, [args.out]), args.overwrite, inputs=[args.config])
     memory = parse_memory(args.memory)
     cfg = load_config(args, splits=())

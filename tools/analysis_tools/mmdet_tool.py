@@ -13,8 +13,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mmdet_digits.apis.mmdet_tools import list_tools, run_mmdet_tool
-from mmdet_digits.cli import REPOSITORY, run_tool
+from mmdet_digits.cli import run_tool
+from mmdet_digits.utils.repository import DATA_ROOT
 
 
 def parse_args():
@@ -30,14 +30,15 @@ def parse_args():
 
 def main():
     args = parse_args()
+    from mmdet_digits.apis.mmdet_tools import list_tools, run_mmdet_tool
+
     if args.name is None:
         table = Table('name', 'what it does')
         for name, purpose in list_tools().items():
             table.add_row(name, purpose)
         Console(markup=False).print(table)
         return
-    default = os.environ.get('DIGITS_DATA_ROOT', REPOSITORY / 'data' / 'digits')
-    root = Path(args.data_root or default).resolve()
+    root = Path(args.data_root or os.environ.get('DIGITS_DATA_ROOT', DATA_ROOT)).resolve()
     run_mmdet_tool(args.name, args.arguments, root)
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from mmdet_digits.cli import run_tool
 from mmdet_digits.evaluation.annotations import read_annotations
-from mmdet_digits.evaluation.assembly_files import read_assembly
+from mmdet_digits.evaluation.assembly_files import choose_assembly
 from mmdet_digits.evaluation.functional.digit_confusion import NO_DIGIT, most_confused
 from mmdet_digits.evaluation.functional.true_numbers import GT_ORDERS
 from mmdet_digits.evaluation.number_errors import find_errors
@@ -33,7 +33,9 @@ def parse_args():
     parser.add_argument('--images', required=True, help='folder of its images')
     parser.add_argument('--out', type=Path, required=True, help='folder for the outputs')
     parser.add_argument('--worst', type=natural, default=30, metavar='N', help='default: 30 images')
-    parser.add_argument('--assembly', default='default', metavar='PRESET|FILE.json')
+    parser.add_argument(
+        '--assembly', metavar='PRESET|FILE.json', help='default: that of the predictions'
+    )
     parser.add_argument('--gt-order', choices=GT_ORDERS, default='left', help='default: left')
     parser.add_argument(
         '--score-thr', type=fraction, default=0.6, help='of the confusion matrix (default: 0.6)'
@@ -52,11 +54,12 @@ def main():
     confusion, gallery, page = (args.out / name for name in names)
     inputs = (args.pred, args.ann, args.assembly)
     check_outputs([confusion, gallery, page], args.overwrite, inputs=inputs)
+    assembly, which = choose_assembly(args.assembly, args.pred)
     annotations = read_annotations(args.ann)
     errors = find_errors(
         read_predictions(args.pred),
         annotations,
-        read_assembly(args.assembly),
+        assembly,
         args.gt_order,
         args.score_thr,
         args.iou_thr,
@@ -69,7 +72,7 @@ def main():
     facts = {
         'predictions': args.pred,
         'annotations': args.ann,
-        'assembly': args.assembly,
+        'number assembly': which,
         'confusion matrix': rule,
     }
     write_file(page, error_page(errors, tiles, facts))
@@ -79,7 +82,8 @@ def main():
     print(
         f'{right:,} of {len(errors.truth):,} numbers right; at {rule} '
         f'{counts[:NO_DIGIT].trace():,} of {counts[:NO_DIGIT].sum():,} digits right, '
-        f'{counts[:NO_DIGIT, NO_DIGIT].sum():,} missed, {counts[NO_DIGIT].sum():,} extra'
+        f'{counts[:NO_DIGIT, NO_DIGIT].sum():,} missed, {counts[NO_DIGIT].sum():,} extra\n'
+        f'number assembly: {which}'
     )
     Console(markup=False).print(pairs_table(counts))
     print(f'written to {args.out}')

@@ -7,18 +7,10 @@ which is code: give --config for a dump that is not your own.
 
 import argparse
 
-import mmdet_digits.register  # noqa: F401  (operators before mmdet)
-
-# isort: split
 from mmengine.config import Config
-from mmengine.device import get_device
-from mmengine.registry import init_default_scope
 from rich.console import Console
 
 from mmdet_digits.cli import find_config, run_tool
-from mmdet_digits.engine.batch_dumps import read_dump
-from mmdet_digits.engine.replay import replay, same_losses
-from mmdet_digits.visualization.replay_tables import loss_table, module_table
 
 CONTEXT = 3  # sound modules to show before the first bad one
 SHOWN = 12
@@ -35,27 +27,38 @@ def parse_args():
         action=argparse.BooleanOptionalAction,
         help='in mixed precision or not (default: as it was)',
     )
-    parser.add_argument('--device', default=get_device(), help='default: %(default)s')
+    parser.add_argument('--device', help='default: a GPU, if there is one')
     parser.add_argument('--debug', action='store_true', help='show tracebacks')
     return parser.parse_args()
 
 
 def main():
     args = parse_args()
+    import mmdet_digits.register  # noqa: F401  (operators before mmdet)
+
+    # isort: split
+    from mmengine.device import get_device
+    from mmengine.registry import init_default_scope
+
+    from mmdet_digits.engine.batch_dumps import read_dump
+    from mmdet_digits.engine.replay import replay, same_losses
+    from mmdet_digits.visualization.replay_tables import loss_table, module_table
+
+    device = args.device or get_device()
     dump = read_dump(args.dump)
     if args.config:
         cfg = Config.fromfile(find_config(args.config))
     else:
         cfg = Config.fromstring(dump['config'], '.py')
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    result = replay(dump, cfg, args.amp, args.device)
+    result = replay(dump, cfg, args.amp, device)
 
     console = Console(markup=False)
     same = same_losses(dump['losses'], result.losses)
     console.print(loss_table(dump['losses'], result.losses))
     print(
         f'epoch {dump["epoch"]}, iteration {dump["iteration"]}, '
-        f'{result.precision or "float32"} on {args.device}: the same losses bit for bit: '
+        f'{result.precision or "float32"} on {device}: the same losses bit for bit: '
         f'{"yes" if same else "no"}'
     )
     bad = result.first_bad

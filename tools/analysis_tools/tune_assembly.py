@@ -18,7 +18,12 @@ from rich.table import Table
 
 from mmdet_digits.cli import run_tool
 from mmdet_digits.evaluation.annotations import read_annotations
-from mmdet_digits.evaluation.assembly_files import assembly_json, config_line, config_options
+from mmdet_digits.evaluation.assembly_files import (
+    assembly_beside,
+    assembly_json,
+    config_line,
+    config_options,
+)
 from mmdet_digits.evaluation.functional.assembly_sweep import (
     IOUS,
     OBJECTIVES,
@@ -90,6 +95,8 @@ def main():
     console.print(variant_table(rows, args.objective))
     console.print(ablation_table(rows, args.objective))
     compared = {'chosen': best.assembly, **PRESETS}
+    if (own := assembly_beside(args.pred)) and own not in PRESETS.values():
+        compared["the predictions' own"] = own
     judged = judge(detections, truth, compared, args.objective, args.repeats, args.seed)
     console.print(judgement_table(judged, f'{args.objective} on the split that chose'))
     if report:
@@ -119,7 +126,7 @@ def refuse_same_split(args):
 
 def load_split(pred, ann, gt_order):
     annotations = read_annotations(ann)
-    detections = read_predictions(pred).to_detections(annotations.image_ids, ann)
+    detections = annotations.detections_of(read_predictions(pred))
     return detections, true_numbers(annotations.truth, gt_order)
 
 

@@ -8,8 +8,9 @@ training needs to go on is left out; of EMA weights the averaged ones are kept.
 import argparse
 from pathlib import Path
 
-from mmdet_digits.checkpoints.exporting import DTYPES, export_weights
 from mmdet_digits.cli import run_tool
+
+DTYPES = ('float32', 'float16', 'bfloat16')
 
 
 def parse_args():
@@ -36,6 +37,8 @@ def parse_args():
 
 def main():
     args = parse_args()
+    from mmdet_digits.checkpoints.exporting import export_weights
+
     weights = export_weights(args.src, args.dst, args.dtype, args.drop, args.overwrite)
     print(f'{args.dst}: {len(weights)} tensors, {args.dst.stat().st_size:,} bytes')
 

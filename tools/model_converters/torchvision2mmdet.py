@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 
 from mmdet_digits.categories import DIGITS
-from mmdet_digits.models.torchvision_weights import ARCHS, convert_file
 from mmdet_digits.utils.arguments import positive
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.pipes import reader_may_leave
+
+ARCHS = ('fasterrcnn_resnet50_fpn', 'fasterrcnn_resnet50_fpn_v2')
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,6 +33,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Convert, and say what was written."""
     args = parse_args()
+    from mmdet_digits.models.torchvision_weights import convert_file
+
     try:
         checkpoint = convert_file(args.src, args.dst, args.arch, args.num_classes, args.overwrite)
     except InputError as error:

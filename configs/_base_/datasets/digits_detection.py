@@ -11,13 +11,13 @@ data_root = os.environ.get('DIGITS_DATA_ROOT', 'data/digits')
 scale = (320, 160)
 
 train_pipeline = [  # no flip: a mirrored digit is no digit
-    dict(type='LoadCheckedImage'),
+    dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='CanvasResize', scale=scale),
     dict(type='PackDetInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadCheckedImage'),
+    dict(type='LoadImageFromFile'),
     dict(type='CanvasResize', scale=scale),
     dict(type='LoadAnnotations', with_bbox=True),
     dict(

@@ -62,10 +62,12 @@ def find_form(table: CocoTable) -> BoxForm | None:
         share = f'{round(by_corners * len(boxes)):,} of {len(boxes):,}'
         return BoxForm((CORNERS,), False, f'{share} areas are (x2 - x1) x (y2 - y1)')
     fits = _fits(boxes, sizes)
-    names = tuple(name for name, share in fits.items() if share >= ALL)
-    if len(boxes) < LEAST or fits[OWN] >= MOST or not names:
+    if len(boxes) < LEAST or fits[OWN] >= MOST or fits[CORNERS] < ALL:
         return None
-    return BoxForm(names, False, f'read as {OWN}, {1 - fits[OWN]:.0%} of the boxes leave the image')
+    if table.areas_given and own >= MOST:  # then it is the sizes of the images that are wrong
+        return None
+    proof = f'read as {OWN}, {1 - fits[OWN]:.0%} of the boxes leave the image'
+    return BoxForm((CORNERS,), False, proof)
 
 
 def converted(table: CocoTable, form: BoxForm) -> CocoTable:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from mmdet_digits.categories import DIGITS
 from mmdet_digits.coco_structure import choose_categories
-from mmdet_digits.datasets.checks.cases import report
+from mmdet_digits.datasets.checks.cases import report, shown
 from mmdet_digits.datasets.checks.table import CocoTable
 from mmdet_digits.datasets.coco_files import CATEGORIES
 from mmdet_digits.utils.checks import Check, Status
 from mmdet_digits.utils.errors import InputError
 
-IN_ORDER = ', '.join(f'{category["id"]}={category["name"]}' for category in CATEGORIES)
+IN_ORDER = ', '.join(f'{category["id"]}={shown(category["name"])[1:-1]}' for category in CATEGORIES)
 
 
 def check_categories(

@@ -34,6 +34,7 @@ def read_annotation_file(path: Path) -> tuple[Any, Check]:
         return None, Check(NAME, Status.FAIL, f'{path}: {error}', FORMAT, 'correct the path')
     packed = [text for start, text in PACKED.items() if head.startswith(start)]
     if packed:
-        expected = 'plain JSON in UTF-8: COCO evaluation reads nothing else'
-        return content, Check(NAME, Status.WARN, f'{path}: {packed[0]}', expected, 'unpack it')
+        expected = 'plain JSON in UTF-8, which is all that other COCO tools read'
+        fix = 'nothing, unless another tool reads this file'
+        return content, Check(NAME, Status.WARN, f'{path}: {packed[0]}', expected, fix)
     return content, Check(NAME, Status.OK, str(path))

@@ -26,7 +26,7 @@ from mmdet_digits.datasets.checks.repair_boxes import repair_annotations
 from mmdet_digits.datasets.checks.repair_images import RepairedImages, repair_images
 from mmdet_digits.datasets.checks.repair_values import Change, repair_values
 from mmdet_digits.datasets.checks.splits import Split, inspect_split
-from mmdet_digits.datasets.checks.table import LISTS, check_structure, read_table
+from mmdet_digits.datasets.checks.table import LISTS, check_structure, has_areas, read_table
 from mmdet_digits.datasets.coco_files import CATEGORIES
 from mmdet_digits.datasets.linking import Plan, build
 from mmdet_digits.utils.checks import Check, Status
@@ -132,7 +132,7 @@ def _repair_split(
     changes += changed
     total = {'images': len(raw['images']), 'boxes': len(coco['annotations'])}
     total['boxes'] += sum(change.what.startswith(LOST['boxes']) for change in changes)
-    coco, changed = convert_boxes(coco, name, split)
+    coco, changed = convert_boxes(coco, name, split, has_areas(raw))
     found = inspect_split(replace(split, coco=coco), True, workers, advance, known)
     images = repair_images(coco['images'], found, name)
     ids = map_categories(coco['categories'], str(split.ann_file))
@@ -163,22 +163,26 @@ def _choose_categories(coco: dict, name: str, split: Split) -> tuple[dict, list[
     return chosen, changes
 
 
-def convert_boxes(coco: dict, name: str, split: Split) -> tuple[dict, list[Change]]:
+def convert_boxes(
+    coco: dict, name: str, split: Split, areas_given: bool
+) -> tuple[dict, list[Change]]:
     """Convert boxes that are proved to be fractions, or corners, to what COCO has.
 
     Args:
         coco: a COCO file with sound ids; not changed.
         name: name of the split, for the changes.
         split: where it is from, for the message.
+        areas_given: whether it came with areas.
 
     Raises:
         InputError: they are no x, y, width and height in pixels, and could be several things.
     """
-    table, _ = read_table(coco)
+    table = replace(read_table(coco)[0], areas_given=areas_given)
     form = find_form(table)
     if form is None:
         return coco, []
-    _require(form_of_boxes(table)[0] if len(form.names) != 1 else Check('', Status.OK, ''), split)
+    if len(form.names) != 1:
+        _require(form_of_boxes(table)[0], split)
     sizes = dict(zip(table.image_ids.tolist(), table.sizes, strict=True))
     boxes, changes = [], []
     for box in coco['annotations']:

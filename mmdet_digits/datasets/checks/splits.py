@@ -19,7 +19,7 @@ from mmdet_digits.datasets.checks.image_files import check_image_files, same_in_
 from mmdet_digits.datasets.checks.images import ImageFacts, read_images
 from mmdet_digits.datasets.checks.reading import read_annotation_file
 from mmdet_digits.datasets.checks.shift import check_shift
-from mmdet_digits.datasets.checks.table import CocoTable, read_table
+from mmdet_digits.datasets.checks.table import CocoTable, has_areas, read_table
 from mmdet_digits.datasets.synthetic.folders import SPLITS, describe
 from mmdet_digits.utils.checks import Check, Status
 from mmdet_digits.utils.errors import InputError
@@ -211,9 +211,10 @@ def check_annotations(
     Returns:
         What is sound in it, None where it is no COCO file; and the checks.
     """
-    coco, notes = read_values(coco) if isinstance(coco, dict) else (coco, [])
+    raw, (coco, notes) = coco, read_values(coco) if isinstance(coco, dict) else (coco, [])
     table, checks = read_table(coco, images_only)
     if table is not None:
+        table = replace(table, areas_given=has_areas(raw))
         checks.append(values(notes))
         table, found = check_categories(table, ann_file, ignore_classes)
         checks += found

@@ -41,6 +41,7 @@ class CocoTable:
         crowd: whether they are crowd regions (N,).
         ignored: whether they carry a true ``ignore`` (N,).
         categories: the sound entries of the list, with ``id`` and ``name``.
+        areas_given: whether the file says areas; else they are derived from the boxes.
     """
 
     image_ids: np.ndarray
@@ -54,6 +55,7 @@ class CocoTable:
     crowd: np.ndarray
     ignored: np.ndarray
     categories: list[dict]
+    areas_given: bool = True
 
     @cached_property
     def image_rows(self) -> np.ndarray:
@@ -159,6 +161,13 @@ def read_table(coco: Any, images_only: bool = False) -> tuple[CocoTable | None, 
         categories=_category_rows(categories),
     )
     return table, [structure, images.check(), annotations.check(), categories.check()]
+
+
+def has_areas(coco: dict) -> bool:
+    """Whether the annotations of a COCO file, of any content, say areas."""
+    entries = coco.get('annotations')
+    entries = entries if isinstance(entries, list) else []
+    return any(isinstance(entry, dict) and entry.get('area') is not None for entry in entries)
 
 
 def check_structure(coco: Any, images_only: bool = False) -> Check:

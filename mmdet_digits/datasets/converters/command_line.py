@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from mmdet_digits.categories import DIGITS
@@ -34,6 +33,7 @@ from mmdet_digits.datasets.converters.records import (
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import check_folder, check_outputs
 from mmdet_digits.utils.pipes import reader_may_leave
+from mmdet_digits.visualization.progress import image_progress
 
 
 def converter_parser(
@@ -172,12 +172,17 @@ def read_records(
     Raises:
         InputError: as `build_coco`.
     """
+
+    def progress(indices: Iterable[int]) -> Iterable[int]:
+        with image_progress(console) as bar:
+            yield from bar.track(indices, description=what)
+
     return build_coco(
         records,
         sizes,
         not args.keep_outside,
         args.skip_bad,
-        lambda indices: track(indices, description=what, console=console),
+        progress,
         getattr(args, 'ignore_classes', ()),
     )
 

@@ -47,6 +47,8 @@ class Layout:
 
 
 _UNIT_CORNERS = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
+FAR = 0.2
+"""How small the plane may be drawn, against its size at the number; at 0 is the horizon."""
 
 
 def project(homographies: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -190,6 +192,22 @@ def view_of_plane(
     change = np.clip(rng.normal(0, params.perspective, 2), -0.3, 0.3) * (1, 0.3)
     view[2, :2] = change / extent
     return view
+
+
+def hold_horizon(view: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Weaken the perspective of a view where the horizon would come into the image.
+
+    Args:
+        view: (3, 3), from `view_of_plane`.
+        corners: (4, 2) of the image, seen from the middle of the number.
+
+    Returns:
+        A view that draws the plane at `FAR` of its size or more, anywhere in the image.
+    """
+    shrinkage = (corners @ np.linalg.inv(view[:2, :2]).T @ view[2, :2]).max()
+    held = view.copy()
+    held[2, :2] *= min(1.0, (1 - FAR) / max(shrinkage, 1e-9))
+    return held
 
 
 def _frame(

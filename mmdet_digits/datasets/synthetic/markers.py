@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from mmdet_digits.datasets.synthetic.folders import FIX, SPLITS, FolderError, describe
-from mmdet_digits.datasets.synthetic.parameters import GENERATOR_VERSION
+from mmdet_digits.datasets.synthetic.parameters import GENERATOR_VERSION, LAYOUTS_VERSION
 from mmdet_digits.datasets.synthetic.spec import DatasetSpec
 from mmdet_digits.utils.files import LOCK, write_file
 
@@ -68,9 +68,10 @@ def write_marker(out: Path, spec: DatasetSpec, complete: bool) -> None:
 
 
 def _marker(record: dict, complete: bool) -> dict:
+    layouts = record.get('source', {}).get('layouts')
     return {
         'made_by': 'tools/prepare_data.py synthetic',
-        'generator_version': GENERATOR_VERSION,
+        'generator_version': LAYOUTS_VERSION if layouts else GENERATOR_VERSION,
         'spec': record,
         'complete': complete,
     }

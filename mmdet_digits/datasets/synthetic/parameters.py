@@ -11,6 +11,8 @@ import numpy as np
 
 GENERATOR_VERSION = 1
 """Raise it whenever the same seed would draw other pixels or boxes."""
+LAYOUTS_VERSION = 2
+"""The same for scenes with the layouts of a file."""
 
 
 @dataclass(frozen=True)
@@ -149,8 +151,16 @@ class StyleParameters:
 class DegradationParameters:
     """What camera and compression do.
 
-    Levels are grey levels 0..255. Mean level, contrast and sharpness follow measurements on 621
-    training images of SVHN.
+    Levels are grey levels 0..255. Mean level, contrast and sharpness were set after 621 images of
+    SVHN's training set, all that were at hand; splits for validation and test have been drawn from
+    them since. Measured on the training part of a split alone (1,729 images: svhn-train, valid 300,
+    seed 0) they are the same within the noise. At 5, 25, 50, 75 and 95 %, 621 and 1,729 images:
+
+    - mean level of the image: 55 85 107 132 179 and 54 84 107 134 184
+    - contrast, between the two classes of Otsu's threshold in a digit's box, mean over the image:
+      25 38 50 67 99 and 24 36 49 65 97
+    - sharpness, 95 % of the gradients in the box / contrast * height of the box, median over the
+      image: 11.2 14.9 17.9 21.8 29.6 and 10.4 14.3 17.6 21.1 28.6
     """
 
     mean_level: Quantiles = Quantiles(

@@ -14,11 +14,17 @@ import numpy as np
 from mmdet_digits.categories import map_categories
 from mmdet_digits.coco_structure import read_coco
 from mmdet_digits.datasets.box_style import BoxStyle, clip_boxes
-from mmdet_digits.datasets.synthetic.layouts import Layout, project, slant_kind, view_of_plane
+from mmdet_digits.datasets.synthetic.layouts import (
+    Layout,
+    hold_horizon,
+    project,
+    slant_kind,
+    view_of_plane,
+)
 from mmdet_digits.datasets.synthetic.parameters import LAYOUT, LayoutParameters
 from mmdet_digits.utils.errors import InputError
 
-LEAST = (2, 6)  # px, width and height of a digit; smaller ones cannot be drawn
+LEAST = np.array([2, 6])  # px, width and height of a digit; smaller ones cannot be drawn
 NARROWEST = 0.12  # least width of a digit / its height
 RESIZE = (0.85, 1.18)  # so that a small file does not give the same sizes again and again
 LEANING = 0.6  # most of a box's width or height that a tilt may take
@@ -45,6 +51,11 @@ class Place:
         wide = [shape for shape, digit in zip(shapes, self.digits, strict=True) if digit != '1']
         return float(np.median(wide)) if wide else float(np.median(shapes)) / 0.7
 
+    @property
+    def least_scale(self) -> float:
+        """What brings the smallest digit down to the size that can still be drawn."""
+        return float((LEAST / self.boxes[:, 2:]).max())
+
 
 class RealLayouts:
     """What `read_layouts` found, to draw from.
@@ -59,8 +70,9 @@ class RealLayouts:
     def sample(self, rng: np.random.Generator, params: LayoutParameters = LAYOUT) -> Place:
         """Draw a place, a little larger or smaller than it was."""
         place = self.places[rng.integers(len(self.places))]
-        low, high = (limit / place.size[0] for limit in params.image_width)
-        scale = float(np.clip(rng.uniform(*RESIZE), min(low, 1.0), high))
+        low = max(min(params.image_width[0] / place.size[0], 1.0), place.least_scale)
+        high = params.image_width[1] / place.size[0]
+        scale = float(np.clip(rng.uniform(*RESIZE), low, high))
         size = tuple(max(round(side * scale), 8) for side in place.size)
         return Place(place.digits, size, place.boxes * np.tile(np.divide(size, place.size), 2))
 
@@ -104,12 +116,13 @@ def read_layouts(path: Path | str, style: BoxStyle | None = None) -> tuple[RealL
 
 
 def _place(image: dict, rows: list[tuple], style: BoxStyle | None) -> Place | None:
-    """The number of an image, or None if it cannot be drawn."""
+    """The number of an image, or None if it, or the image reduced for it, cannot be drawn."""
     rows = np.array(rows, float)
     boxes = style.remove(rows[:, 1:]) if style else rows[:, 1:]
     size = int(image['width']), int(image['height'])
     boxes = clip_boxes(_widened(boxes), *size)
-    if (boxes[:, 2:] < LEAST).any():
+    reduction = min(LAYOUT.image_width[1] / size[0], 1.0)
+    if (boxes[:, 2:] * reduction < LEAST).any():
         return None
     centres = boxes[:, :2] + boxes[:, 2:] / 2
     spread = np.ptp(centres, axis=0)
@@ -143,7 +156,8 @@ def fill_place(
     slant = _slant(rng, centres, params)
     kind = slant_kind(rng, slant, params)
     extent = np.ptp(centres[:, 0]) + height
-    view = view_of_plane(rng, slant, kind, extent, params)
+    edges = np.multiply([[0, 0], [1, 0], [1, 1], [0, 1]], place.size) - middle
+    view = hold_horizon(view_of_plane(rng, slant, kind, extent, params), edges)
     to_image = np.array([[1, 0, middle[0]], [0, 1, middle[1]], [0, 0, 1]]) @ view
     in_plane = project(np.linalg.inv(to_image), centres)
     sizes = np.array(

@@ -9,7 +9,13 @@ from mmdet_digits.datasets.box_style import clip_boxes
 from mmdet_digits.datasets.synthetic import degradations, plates, walls
 from mmdet_digits.datasets.synthetic.glyphs import change_weight, sample_number_glyphs
 from mmdet_digits.datasets.synthetic.ingredients import look_without
-from mmdet_digits.datasets.synthetic.layouts import Layout, project, sample_digits, sample_layout
+from mmdet_digits.datasets.synthetic.layouts import (
+    FAR,
+    Layout,
+    project,
+    sample_digits,
+    sample_layout,
+)
 from mmdet_digits.datasets.synthetic.parameters import DegradationParameters, StyleParameters
 from mmdet_digits.datasets.synthetic.real_layouts import fill_place
 from mmdet_digits.datasets.synthetic.sources import Supplies
@@ -29,7 +35,7 @@ class Scene:
         bboxes: (N, 4) float64 x, y, w, h in pixels: COCO's convention, the upper left corner of
             the image is (0, 0) and pixel i covers i..i+1. Tight around the drawn digit before
             blur and noise, to half a pixel for digits below 40 px and to a pixel above; or as the
-            box style has them, cut at the edges of the image.
+            box style has them, cut at the edges of the image. At least a pixel wide and high.
         family: Where the glyphs come from, see `StyleParameters.family_weights`.
     """
 
@@ -70,6 +76,7 @@ def draw_scene(
     bboxes = tight_boxes(masks) / scale
     if supplies.box_style:
         bboxes = clip_boxes(supplies.box_style.apply(bboxes), layout.width, layout.height)
+    bboxes = _at_least_a_pixel(bboxes, layout)
     image = _photograph(rng, image, masks.max(0), layout, scale, params.degradation)
     return Scene(image, digits, bboxes, family)
 
@@ -78,6 +85,14 @@ def tight_boxes(masks: np.ndarray) -> np.ndarray:
     """(N, 4) x, y, w, h around the pixels of (N, H, W) coverage, see `BOX_THRESHOLD`."""
     boxes = [cv2.boundingRect((m >= BOX_THRESHOLD * m.max()).view(np.uint8)) for m in masks]
     return np.array(boxes, float).reshape(-1, 4)
+
+
+def _at_least_a_pixel(bboxes: np.ndarray, layout: Layout) -> np.ndarray:
+    """Widen thinner boxes around their middle: data sets drop those, but the digit is there."""
+    sides = bboxes[:, 2:].clip(min=1)
+    corners = bboxes[:, :2] - (sides - bboxes[:, 2:]) / 2
+    corners = np.clip(corners, 0, (layout.width, layout.height) - sides)
+    return np.concatenate([corners, sides], axis=1)
 
 
 def digit_masks(layout: Layout, shapes: list[np.ndarray], scale: int) -> np.ndarray:
@@ -121,7 +136,8 @@ def plane_grid(layout: Layout, scale: int) -> tuple[np.ndarray, np.ndarray]:
     x = ((np.arange(layout.width * scale, dtype=np.float32) + 0.5) / scale)[None]
     y = ((np.arange(layout.height * scale, dtype=np.float32) + 0.5) / scale)[:, None]
     u, v, w = (row[0] * x + (row[1] * y + row[2]) for row in inverse)
-    w = np.maximum(w, 0.2 * np.float32(np.median(w)))  # a far corner may lie beyond the horizon
+    # w is 1 at the number. A far corner, rarely the middle (the median), may be past the horizon.
+    w = np.maximum(w, max(FAR * np.float32(np.median(w)), FAR**2))
     return u / w, v / w
 
 

@@ -1,14 +1,16 @@
 """Write a folder of synthetic scenes in the HW2 format, with several processes."""
 
-import concurrent.futures
 import contextlib
 import json
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from mmdet_digits.datasets.synthetic.markers import check_place, prepare_folder,
 from mmdet_digits.datasets.synthetic.sources import load_supplies
 from mmdet_digits.datasets.synthetic.spec import DatasetSpec, draw_image
 from mmdet_digits.utils.durable_files import write_durably
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.utils.errors import InputError, RunError
 from mmdet_digits.utils.files import held_folder, write_file
 
 CHUNK = 20  # images per task of a worker
@@ -69,6 +71,7 @@ def write_dataset(
         FolderError: The folder is not ours, or holds something else; nothing is changed.
         InputError: Another process writes there, it cannot be written, ``workers`` is below 1, or a
             file of the source is not what it should be.
+        RunError: A worker was ended from outside; the folder is marked as unfinished.
     """
     out = Path(out)
     workers = _cpus() if workers is None else workers
@@ -156,6 +159,13 @@ def _write_chunk(task: tuple[Path, DatasetSpec, str, range]) -> list[dict]:
 def _start_worker() -> None:
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's business
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this worker when the main process is no more: the pool would wait for it for ever."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _cpus() -> int:
@@ -176,9 +186,23 @@ def _pool(workers: int, start_method: str | None) -> Iterator[Callable]:
             cv2.setNumThreads(threads)
         return
     context = multiprocessing.get_context(start_method)
-    executor = concurrent.futures.ProcessPoolExecutor(workers, context, _start_worker)
+    executor = ProcessPoolExecutor(workers, context, _start_worker)
+
+    def run(function: Callable, tasks: list) -> Iterator:
+        # Not executor.map: it cancels the other tasks when one fails. While the pool marks them as
+        # failed after a worker was killed, that ends its thread, and the other workers stay.
+        futures = [executor.submit(function, task) for task in tasks]
+        return (future.result() for future in futures)
+
     try:
-        yield executor.map
+        yield run
+    except BrokenProcessPool as error:
+        raise RunError(
+            'A worker that draws images has ended before its work was done.',
+            'a process that was killed, as the system does when memory runs out',
+            f'{workers} workers to the end, with about 130 MB of memory each',
+            'run the same command again; --workers 1 needs the least memory',
+        ) from error
     finally:
         executor.shutdown(cancel_futures=True)
 

@@ -4,7 +4,6 @@ import cv2
 from mmcv.transforms import LoadImageFromFile
 from mmdet.registry import TRANSFORMS
 
-from mmdet_digits.datasets.image_cache import ImageCache
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.image_reading import (
     MAX_PIXELS,
@@ -14,22 +13,18 @@ from mmdet_digits.utils.image_reading import (
 )
 
 
-@TRANSFORMS.register_module()
+@TRANSFORMS.register_module(name=['LoadImageFromFile', 'LoadCheckedImage'])
 class LoadCheckedImage(LoadImageFromFile):
     """mmcv's ``LoadImageFromFile`` with three checks.
 
     A file that cannot be decoded, one of too many pixels by its header, and an image whose size is
     not the one its annotation file states (its boxes would lie elsewhere), are errors that name the
-    file. Other arguments are those of :class:`mmcv.transforms.LoadImageFromFile`.
+    file. Other arguments are those of :class:`mmcv.transforms.LoadImageFromFile`, in whose place it
+    stands in mmdet's registry: mmdet knows the step that loads an image by that name.
 
     Args:
         max_pixels: how many pixels an image may have.
-
-    Attributes:
-        cache: where the data set has decoded images kept; None for nowhere.
     """
-
-    cache: ImageCache | None = None
 
     def __init__(self, *args, max_pixels: int = MAX_PIXELS, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -42,9 +37,6 @@ class LoadCheckedImage(LoadImageFromFile):
             InputError: the file is missing, too large, cannot be read or decoded, or has an
                 unexpected size.
         """
-        return self.cache.load(results, self._decode) if self.cache else self._decode(results)
-
-    def _decode(self, results: dict) -> dict | None:
         path = results['img_path']
         if self.backend_args is None and self.file_client_args is None:  # else it may lie elsewhere
             check_image(path, self.max_pixels)

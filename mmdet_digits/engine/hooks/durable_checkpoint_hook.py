@@ -11,7 +11,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import BaseLoop, find_latest_checkpoint
 
-from mmdet_digits.checkpoints.matching import check_checkpoint, check_schedulers
+from mmdet_digits.checkpoints.matching import check_checkpoint, check_schedulers, leave_out
 from mmdet_digits.checkpoints.provenance import git_state, versions
 from mmdet_digits.checkpoints.resuming import check_resumable
 from mmdet_digits.utils.durable_files import remove_parts, write_durably
@@ -33,7 +33,8 @@ class DurableCheckpointHook(CheckpointHook):
       path of the best one, which may be another run's once the folder was copied.
     - What is saved also has the versions of the packages, the state of the repository, the metrics
       of the last validation and the time.
-    - What is loaded has to fit the model and the classes of the data set.
+    - What is loaded has to fit the model and the classes of the data set. A training may start from
+      weights for another number of classes: what depends on it is left out, with a warning.
 
     Arguments are those of :class:`mmengine.hooks.CheckpointHook`.
     """
@@ -66,13 +67,15 @@ class DurableCheckpointHook(CheckpointHook):
         while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
             model = model.module
         path = runner._load_from or find_latest_checkpoint(runner.work_dir)
-        check_checkpoint(
+        unlike = check_checkpoint(
             checkpoint,
             path,
             model.state_dict(),
             built.dataloader.dataset.metainfo['classes'],
             complete=not only_starts,
         )
+        if unlike:
+            leave_out(checkpoint, path, unlike, model.state_dict())
         if built is runner._train_loop and runner._resume:
             states, own = checkpoint.get('param_schedulers', []), runner.param_schedulers or []
             check_schedulers(states, path, own)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop
 
@@ -43,8 +43,12 @@ class GracefulStopHook(Hook):
         self.request.can_wait = True
 
     def after_train(self, runner) -> None:
-        """No more of them."""
+        """No more of them; what an earlier stop saved has a later checkpoint in its place."""
         self.request.can_wait = False
+        last = Path(runner.work_dir, 'last_checkpoint')
+        ended = self._saved_iter == runner.iter and last.is_file()
+        if is_main_process() and ended and Path(last.read_text().strip()).name != CHECKPOINT:
+            Path(runner.work_dir, CHECKPOINT).unlink(missing_ok=True)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Note how far the last checkpoint that can be resumed from has come."""

@@ -12,7 +12,7 @@ from mmengine.optim import AmpOptimWrapper
 from mmdet_digits.engine.batch_dumps import plain, write_dump
 from mmdet_digits.engine.batch_reports import image_list
 from mmdet_digits.engine.randomness import random_states
-from mmdet_digits.engine.run_errors import go_on
+from mmdet_digits.engine.run_errors import start_anew
 from mmdet_digits.utils.errors import RunError
 
 
@@ -92,7 +92,7 @@ class NonFiniteLossHook(Hook):
             write_dump(path, dump)
         except RunError:  # the disk is full
             path = None
-        raise report(what, dump, step_report(runner), path, go_on(runner.work_dir))
+        raise report(what, dump, step_report(runner), path, start_anew(runner.work_dir))
 
 
 class Verdict:

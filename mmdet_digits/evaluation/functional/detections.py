@@ -1,12 +1,15 @@
 """Detections of many images as flat arrays, and as padded blocks that numpy can work on at once."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from .boxes import pairwise_center_distances, pairwise_overlaps
 
 MAX_BLOCK_PAIRS = 1 << 18  # pairs of slots per block: bounds the memory of one step
+MAX_DETECTIONS = 1000
+"""Only so many detections of an image are compared with one another, the best-scored ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +50,13 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    @cached_property
+    def by_image(self) -> list[np.ndarray]:
+        """The indices of each image's detections, in the order of the input."""
+        order = np.argsort(self.image_index, kind='stable')
+        ends = np.searchsorted(self.image_index[order], np.arange(1, self.num_images))
+        return np.split(order, ends)
 
     def _check(self):
         x1, y1, x2, y2 = self.bboxes.T
@@ -99,7 +109,8 @@ def make_blocks(detections: Detections, score_floor: float, winner: str, ties: s
 
     Args:
         detections: The detections.
-        score_floor: Detections below it are left out.
+        score_floor: Detections below it are left out, and so are those of an image that are not
+            among its best :data:`MAX_DETECTIONS`.
         winner: What decides which slot comes first: ``'score'`` or ``'left'``.
         ties: ``'boxes'`` or ``'input'``, see ``NumberAssembly``.
 
@@ -127,7 +138,7 @@ def make_blocks(detections: Detections, score_floor: float, winner: str, ties: s
 
 def _slot_order(detections: Detections, score_floor: float, winner: str, ties: str) -> np.ndarray:
     """Sort detections by image, then by what wins, then by what settles ties."""
-    candidates = np.flatnonzero(detections.scores >= score_floor)
+    candidates = _best_of_each_image(detections, np.flatnonzero(detections.scores >= score_floor))
     x1, y1, x2, y2 = detections.bboxes[candidates].T
     best = -detections.scores[candidates]
     keys = (best, x1) if winner == 'score' else (x1, best)
@@ -135,6 +146,16 @@ def _slot_order(detections: Detections, score_floor: float, winner: str, ties: s
     # lexsort is stable: with the first key alone the input's order settles ties
     keys = keys[:1] if ties == 'input' else keys + others
     return candidates[np.lexsort((*keys[::-1], detections.image_index[candidates]))]
+
+
+def _best_of_each_image(detections: Detections, candidates: np.ndarray) -> np.ndarray:
+    """Leave out what an image has beyond its best :data:`MAX_DETECTIONS`."""
+    images, scores = detections.image_index[candidates], detections.scores[candidates]
+    if np.bincount(images).max(initial=0) <= MAX_DETECTIONS:
+        return candidates
+    order = np.lexsort((-scores, images))
+    place = np.arange(len(order)) - np.searchsorted(images[order], images[order])
+    return np.sort(candidates[order[place < MAX_DETECTIONS]])
 
 
 def _fill_block(detections: Detections, images: np.ndarray, index: np.ndarray) -> Block:

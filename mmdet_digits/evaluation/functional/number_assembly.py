@@ -1,7 +1,8 @@
 """From the detected digits of an image to the number they spell.
 
 One setting of the procedure is a :class:`NumberAssembly`; ``PRESETS`` holds ours (``'default'``)
-and those of the two published systems, bug for bug. All images are assembled at once.
+and those of the two published systems, bug for bug. All images are assembled at once. Of an
+image with more than 1,000 detections above the score threshold only the best 1,000 take part.
 
 The default reads by the left edge because SVHN, whose digits HW2 has, is annotated so: of 28,265
 numbers of two digits or more, the left edges give the annotated order for all but 6, the x centres
@@ -248,9 +249,11 @@ def _assemble_blocks(
     detections: Detections, blocks: list[Block], setting: NumberAssembly
 ) -> Numbers:
     positions = np.full(len(detections), -1)
-    reasons = np.full(len(detections), Reason.LOW_SCORE, dtype=np.uint8)
-    width = max((block.labels.shape[1] for block in blocks), default=1)
-    codes = np.zeros((detections.num_images, width), dtype=np.uint32)  # one code point per slot
+    above = np.greater_equal if setting.score_inclusive else np.greater
+    reasons = np.where(
+        above(detections.scores, setting.score_thr), Reason.SURPLUS, Reason.LOW_SCORE
+    ).astype(np.uint8)
+    spelled = []
     confidences = np.zeros(detections.num_images)
     for block in blocks:
         block_reasons = _apply_rules(block, setting)
@@ -258,12 +261,16 @@ def _assemble_blocks(
         order = _reading_order(block, read, setting)
         read = _strip_leading_zeros(block, read, order, block_reasons, setting)
         block_codes, block_positions = _spell(block, read, order)
-        codes[block.images, : block_codes.shape[1]] = block_codes
+        spelled.append(block_codes[:, : max(read.sum(axis=1).max(), 1)])
         score = np.where(read, block.scores, 1.0).prod(axis=1)
         confidences[block.images] = np.where(read.any(axis=1), score, 0.0)
         filled = block.index >= 0
         positions[block.index[filled]] = block_positions[filled]
         reasons[block.index[filled]] = block_reasons[filled]
+    width = max((block_codes.shape[1] for block_codes in spelled), default=1)
+    codes = np.zeros((detections.num_images, width), dtype=np.uint32)  # one code point per digit
+    for block, block_codes in zip(blocks, spelled, strict=True):
+        codes[block.images, : block_codes.shape[1]] = block_codes
     strings = codes.view(f'<U{width}')[:, 0]
     strings = np.where(strings == '', NO_NUMBER, strings)
     return Numbers(strings, confidences, positions, reasons)

@@ -489,3 +489,20 @@ def test_names_that_differ_in_folder_or_suffix_are_corrected(tmp_path, prefix):
     split.ann_file.write_text(json.dumps(coco))
     repair_dataset({'train': split}, tmp_path / 'out')
     assert json.loads((tmp_path / 'out' / 'train.json').read_text()) == make_coco(images=10)
+
+
+@pytest.mark.parametrize('areas', [True, False], ids=['areas', 'no areas'])
+def test_boxes_that_leave_images_of_a_wrong_size_are_no_corners(tmp_path, areas):
+    coco = make_coco(images=20)
+    for box in coco['annotations']:
+        box |= {'bbox': [3, 2, 36, 17], 'area': 36 * 17}
+    split = write_split(tmp_path, coco=coco)
+    for image in coco['images']:
+        image |= {'width': 36, 'height': 17}
+    if not areas:
+        for box in coco['annotations']:
+            del box['area']
+            box['bbox'][2] = 2  # x2 < x1
+    split.ann_file.write_text(json.dumps(coco))
+    found = check_dataset({'train': split}, decode=True)
+    assert outcome(found, 'train: form of the boxes').status == 'ok'

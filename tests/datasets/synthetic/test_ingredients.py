@@ -1,8 +1,17 @@
+from dataclasses import asdict
+
 import cv2
 import numpy as np
 import pytest
 
-from mmdet_digits.datasets.synthetic import SceneSource, draw_scene, load_supplies
+from mmdet_digits.datasets.synthetic import (
+    SceneSource,
+    degradations,
+    draw_scene,
+    load_supplies,
+    plates,
+)
+from mmdet_digits.datasets.synthetic import scenes as scenes_module
 from mmdet_digits.datasets.synthetic.ingredients import (
     GLYPHS,
     INGREDIENTS,
@@ -11,6 +20,7 @@ from mmdet_digits.datasets.synthetic.ingredients import (
 )
 from mmdet_digits.datasets.synthetic.layouts import sample_layout
 from mmdet_digits.datasets.synthetic.parameters import LOOKS
+from mmdet_digits.datasets.synthetic.surroundings import draw_surroundings
 from mmdet_digits.utils.errors import InputError
 
 
@@ -30,11 +40,72 @@ def test_nothing_left_out_changes_nothing():
 
 
 @pytest.mark.parametrize('name', INGREDIENTS)
-def test_each_can_be_left_out_alone_and_changes_the_scenes(name, complete):
-    without = scenes(name, count=12)
-    same = [np.array_equal(a.image, b.image) for a, b in zip(without, complete, strict=False)]
-    assert not all(same)
-    assert all(scene.image.dtype == np.uint8 and len(scene.bboxes) for scene in without)
+def test_leaving_one_out_changes_its_own_values_and_no_others(name):
+    left = INGREDIENTS[name]
+    for look, params in LOOKS.items():
+        without = look_without(look, (name,))
+        for part in ('layout', 'style', 'degradation'):
+            before, after = (asdict(getattr(look, part)) for look in (params, without))
+            changed = {key for key in before if before[key] != after[key]}
+            own = set(getattr(left, part))
+            if part == 'style' and left.families:
+                own |= {'family_weights'}
+                assert set(dict(after['family_weights'])) & set(left.families) == set()
+            assert changed == own or (look == 'clear' and changed <= own)
+
+
+def grey_picture():
+    return np.random.default_rng(1).uniform(60, 180, (40, 90, 3)).astype(np.float32)
+
+
+def surroundings(rng, look):
+    image = grey_picture().transpose(2, 0, 1).copy()
+    draw_surroundings(
+        image, rng, np.array([30, 10, 60, 30]), 20, load_supplies().glyphs.letters, look.style
+    )
+    return image.transpose(1, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ('name', 'apply'),
+    [
+        ('distractors', surroundings),
+        ('blur', lambda rng, look: degradations.blur(grey_picture(), rng, 20, look.degradation)),
+        (
+            'noise',
+            lambda rng, look: degradations.add_noise(grey_picture(), rng, 20, look.degradation),
+        ),
+        ('jpeg', lambda rng, look: degradations.compress(grey_picture(), rng, look.degradation)),
+    ],
+)
+def test_what_is_left_out_leaves_no_trace_in_a_picture(name, apply):
+    """The step does nothing any more (but round), where it mostly does something with it."""
+
+    def change(*without):
+        look = look_without('street', without)
+        return [
+            np.abs(apply(np.random.default_rng(seed), look) - grey_picture()).max()
+            for seed in range(20)
+        ]
+
+    assert max(change(name)) <= 0.5
+    assert np.mean(np.array(change()) > 1) > 0.4
+
+
+@pytest.mark.parametrize(
+    ('name', 'module', 'step'),
+    [('plates', plates, 'draw_plates'), ('shadows', scenes_module, '_relief')],
+)
+def test_what_is_left_out_is_not_drawn(name, module, step, monkeypatch):
+    """The step raises: no scene without the ingredient comes to it, others do."""
+
+    def refuse(*_):
+        raise AssertionError(step)
+
+    monkeypatch.setattr(module, step, refuse)
+    assert len(scenes(name, count=12)) == 12
+    with pytest.raises(AssertionError, match=step):
+        scenes(count=12)
 
 
 @pytest.mark.parametrize(

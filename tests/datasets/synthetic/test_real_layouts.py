@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from users_files import write_layouts
 
-from mmdet_digits.datasets.box_style import BoxStyle
+from mmdet_digits.datasets.box_style import BoxStyle, write_box_style
 from mmdet_digits.datasets.synthetic import SceneSource, draw_scene, load_supplies
-from mmdet_digits.datasets.synthetic.real_layouts import fill_place, read_layouts
+from mmdet_digits.datasets.synthetic.layouts import FAR
+from mmdet_digits.datasets.synthetic.real_layouts import LEAST, fill_place, read_layouts
+from mmdet_digits.datasets.synthetic.scenes import plane_grid
 from mmdet_digits.utils.errors import InputError
 
 SVHN = Path(__file__).parents[4] / 'shared' / 'data' / 'svhn-boxes' / 'train.json.gz'
@@ -100,6 +102,63 @@ def test_numbers_too_small_to_draw_are_left_out_and_told(tmp_path):
     layouts, notes = read_layouts(path)
     assert len(layouts.places) == len(NUMBERS)
     assert notes == [f'{path}: 2 of 6 numbers are left out, too small to draw.']
+
+
+def far_and_wide(x, digits='47', digit=(12, 40), image=(3000, 300)):
+    """A number of two digits at ``x`` in a wide image, which is reduced to 600 px."""
+    wide, high = digit
+    boxes = [[x, 100, wide, high], [x + wide + 2, 100, wide, high]]
+    return (*image, list(zip(digits, boxes, strict=True)))
+
+
+def test_wide_images_are_reduced_as_far_as_their_digits_can_be_drawn(tmp_path):
+    narrow = far_and_wide(400, digit=(9, 40))  # 1.8 px at 600
+    low = far_and_wide(400, digit=(12, 29))  # 5.8 px at 600
+    path = write_layouts(tmp_path / 'layouts.json', [far_and_wide(400), narrow, low])
+    layouts, notes = read_layouts(path)
+    assert notes == [f'{path}: 2 of 3 numbers are left out, too small to draw.']
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        place = layouts.sample(rng)
+        assert place.size == (600, 60)
+        assert (place.boxes[:, 2:] >= LEAST).all()
+
+
+def test_small_digits_are_not_made_smaller_than_can_be_drawn(tmp_path):
+    path = write_layouts(tmp_path / 'layouts.json', [(100, 50, [('3', [20, 20, 2, 7])])])
+    layouts, _ = read_layouts(path)
+    rng = np.random.default_rng(0)
+    widths = [layouts.sample(rng).size[0] for _ in range(40)]
+    assert min(widths) == 100 and max(widths) > 110
+
+
+@pytest.mark.parametrize('x', [10, 1500, 2950])
+def test_the_horizon_stays_outside_of_wide_images(tmp_path, x):
+    """Nowhere is the wall seen beyond it, however far from the number."""
+    layouts, _ = read_layouts(write_layouts(tmp_path / 'layouts.json', [far_and_wide(x)]))
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        layout = fill_place(rng, layouts.sample(rng), np.full(2, BLOCK))
+        edges = np.array([[0, 0, 1], [600, 0, 1], [600, 60, 1], [0, 60, 1]])
+        nearness = edges @ np.linalg.inv(layout.plane_to_image)[2]
+        assert nearness.min() > FAR - 1e-6
+        u, v = plane_grid(layout, 1)
+        assert np.abs(u).max() < 600 / FAR**2 and np.isfinite(v).all()
+
+
+@pytest.mark.parametrize('margin', [0, -0.3])
+def test_every_digit_of_a_wide_image_has_a_box(tmp_path, margin):
+    """A box of a pixel or more: thinner ones are dropped by data sets, and the digit is seen."""
+    path = write_layouts(tmp_path / 'layouts.json', [far_and_wide(1500, '11')])
+    style = tmp_path / 'style.json'
+    write_box_style(style, BoxStyle(left=margin, right=margin), {})
+    supplies = load_supplies(SceneSource(layouts=str(path), box_style=str(style)))
+    for seed in range(20):
+        scene = draw_scene(np.random.default_rng(seed), supplies)
+        x, y, w, h = scene.bboxes.T
+        assert scene.digits == '11' and scene.image.shape == (60, 600, 3)
+        assert min(w.min(), h.min()) >= 1
+        assert (x >= 0).all() and (x + w <= 600).all() and (y >= 0).all() and (y + h <= 60).all()
 
 
 @pytest.mark.parametrize(

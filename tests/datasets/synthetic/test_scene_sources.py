@@ -20,6 +20,7 @@ from mmdet_digits.datasets.synthetic import (
 )
 from mmdet_digits.datasets.synthetic.folders import FolderError
 from mmdet_digits.datasets.synthetic.ingredients import GLYPHS
+from mmdet_digits.datasets.synthetic.parameters import GENERATOR_VERSION, LAYOUTS_VERSION
 from mmdet_digits.utils.errors import InputError
 
 
@@ -122,6 +123,17 @@ def test_default_source_leaves_no_trace_in_the_marker(tmp_path):
     write_dataset(tmp_path, DatasetSpec(1, 0, 0), workers=1)
     spec = json.loads((tmp_path / 'synthetic.json').read_text())['spec']
     assert spec == {'train': 1, 'valid': 0, 'test': 0, 'seed': 0, 'look': 'street'}
+
+
+def test_layouts_of_a_file_have_a_version_of_their_own(files, tmp_path):
+    """A change of them leaves scenes without such a file as they were, and their folders valid."""
+
+    def version(name, **options):
+        write_dataset(tmp_path / name, DatasetSpec(1, 0, 0, source=SceneSource(**options)), 1)
+        return json.loads((tmp_path / name / 'synthetic.json').read_text())['generator_version']
+
+    assert version('with', layouts=files['layouts']) == LAYOUTS_VERSION
+    assert version('without', fonts=files['fonts']) == GENERATOR_VERSION
 
 
 @pytest.mark.parametrize('start_method', ['fork', pytest.param('spawn', marks=pytest.mark.slow)])

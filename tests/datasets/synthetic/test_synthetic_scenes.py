@@ -6,9 +6,14 @@ import pytest
 
 from mmdet_digits.datasets.synthetic import DatasetSpec, draw_scene, load_supplies
 from mmdet_digits.datasets.synthetic.degradations import adjust_tone
-from mmdet_digits.datasets.synthetic.layouts import sample_layout
+from mmdet_digits.datasets.synthetic.layouts import FAR, Layout, sample_layout
 from mmdet_digits.datasets.synthetic.parameters import GENERATOR_VERSION
-from mmdet_digits.datasets.synthetic.scenes import BOX_THRESHOLD, digit_masks, tight_boxes
+from mmdet_digits.datasets.synthetic.scenes import (
+    BOX_THRESHOLD,
+    digit_masks,
+    plane_grid,
+    tight_boxes,
+)
 from mmdet_digits.datasets.synthetic.spec import draw_image
 
 
@@ -99,6 +104,19 @@ def test_boxes_agree_with_the_geometry():
         low, high = layout.quads[0].min(0), layout.quads[0].max(0)
         # Sharp corners of a slanted block are below the threshold, by a pixel at most.
         assert np.abs(box - [*low, *(high - low)]).max() < 1.6
+
+
+@pytest.mark.parametrize('strength', [0.001, 0.01, 0.02, 0.1])
+def test_the_wall_has_an_end_where_the_middle_of_the_image_is_past_the_horizon(strength):
+    """The horizon crosses the image at 1 / strength px from a number at its left edge."""
+    view = np.array([[1, 0, 15.5], [0, 1, 30], [0, 0, 1]]) @ [
+        [1, 0, 0],
+        [0, 1, 0],
+        [strength, 0, 1],
+    ]
+    number = np.array([np.diag([20.0, 30.0, 1.0])])
+    u, v = plane_grid(Layout('7', 200, 60, 30.0, number, view), 1)
+    assert np.abs(u).max() < 200 / FAR**2 and np.isfinite(v).all()
 
 
 def test_digits_stand_out_from_their_ground():

@@ -1,0 +1,37 @@
+"""mmdet-digits TOOL [arguments]: the tools, wherever the package is installed."""
+
+import argparse
+import ast
+import runpy
+import sys
+from pathlib import Path
+
+from mmdet_digits.utils.repository import REPOSITORY
+
+
+def main() -> None:
+    """Run the tool that the command line names."""
+    tools = {path.stem: path for path in sorted(REPOSITORY.joinpath('tools').rglob('*.py'))}
+    parser = argparse.ArgumentParser(
+        prog='mmdet-digits',
+        description='Train detectors of digits, test them, and read numbers in images.',
+        epilog='\n'.join(f'{name:22} {purpose(path)}' for name, path in tools.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('tool', choices=tools, metavar='TOOL', help='one of those below')
+    parser.add_argument(
+        'arguments', nargs=argparse.REMAINDER, metavar='...', help='its arguments, e.g. --help'
+    )
+    args = parser.parse_args()
+    sys.argv = [f'mmdet-digits {args.tool}', *args.arguments]
+    runpy.run_path(str(tools[args.tool]), run_name='__main__')
+
+
+def purpose(tool: Path) -> str:
+    """The first words of what a tool says about itself."""
+    text = ast.get_docstring(ast.parse(tool.read_text(encoding='utf-8')))
+    return text.partition('\n')[0].partition(': ')[0].rstrip('.:')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,90 @@
+"""What a wheel holds: the tools read numbers with it alone, from any folder."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from mmdet_digits.utils.repository import REPOSITORY
+
+SOURCES = (
+    *('mmdet_digits', 'configs', 'models', 'tools'),
+    *('pyproject.toml', 'setup.py', 'MANIFEST.in', 'README.md', 'LICENSE', 'requirements.txt'),
+)
+CONFIG = 'configs/digits/frcnn_tiny_synthetic_256.py'
+WEIGHTS = 'models/frcnn_tiny_synthetic_256.safetensors'
+
+
+@pytest.fixture(scope='module')
+def installed(tmp_path_factory):
+    """A folder with the package as pip installs it, and nothing else."""
+    folder = tmp_path_factory.mktemp('installed')
+    for name in SOURCES:
+        source, copy = REPOSITORY / name, folder / 'source' / name
+        copy.parent.mkdir(exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, copy, ignore=shutil.ignore_patterns('__pycache__'))
+        else:
+            shutil.copy(source, copy)
+    pip = [sys.executable, '-m', 'pip', '--disable-pip-version-check']
+    built = subprocess.run(
+        [*pip, 'wheel', '--no-deps', '--wheel-dir', folder, folder / 'source'],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if 'setuptools' in built.stderr and 'No matching distribution' in built.stderr:
+        pytest.skip('pip cannot fetch setuptools here')
+    assert built.returncode == 0, built.stderr
+    (wheel,) = folder.glob('*.whl')
+    target = ['install', '--no-deps', '--target', folder / 'site', wheel]
+    subprocess.run([*pip, *target], check=True, capture_output=True)
+    return folder / 'site'
+
+
+@pytest.fixture
+def command(installed, tmp_path):
+    """Run the command of the wheel in an empty folder."""
+
+    def run(*arguments):
+        environment = {k: v for k, v in os.environ.items() if k != 'DIGITS_DATA_ROOT'}
+        return subprocess.run(
+            [sys.executable, installed / 'bin' / 'mmdet-digits', *arguments],
+            cwd=tmp_path,
+            env={**environment, 'PYTHONPATH': str(installed)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_it_reads_numbers(command, digits_root, tmp_path):
+    done = command('predict', CONFIG, WEIGHTS, digits_root / 'test', '--out', 'numbers')
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader((tmp_path / 'numbers' / 'pred.csv').open()))
+    assert len(rows) == 16
+    assert sum(row['pred_label'] != '-1' for row in rows) > 8
+
+
+def test_what_is_not_there_gets_a_message(command, tmp_path):
+    for arguments, expected in (
+        (('train', 'configs/digits/frcnn_tini.py'), 'did you mean configs/digits/frcnn_tiny.py?'),
+        (('train', 'configs/digits/frcnn_tiny.py'), str(tmp_path / 'data' / 'digits')),
+    ):
+        done = command(*arguments)
+        assert done.returncode == 1
+        assert expected in done.stderr
+        assert 'Traceback' not in done.stderr
+
+
+def test_every_tool_has_a_command(command):
+    shown = command('--help').stdout
+    for tool in REPOSITORY.joinpath('tools').rglob('*.py'):
+        assert f'\n{tool.stem} ' in shown
+    assert 'usage: train.py ' in command('train', '--help').stdout
+    assert command('trane').returncode == 2
