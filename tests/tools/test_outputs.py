@@ -16,7 +16,7 @@ WEIGHTS = REPOSITORY / 'models/frcnn_tiny_synthetic_256.safetensors'
 def used(tmp_path):
     """A folder with what earlier runs wrote."""
     (tmp_path / 'pictures').mkdir()
-    for name in ('pred.pkl', 'out.zip', 'sheet.png', 'pictures/1.png'):
+    for name in ('pred.pkl', 'new.assembly.json', 'out.zip', 'sheet.png', 'pictures/1.png'):
         (tmp_path / name).write_text('earlier')
     return tmp_path
 
@@ -29,6 +29,7 @@ def contents(folder):
     ('arguments', 'said'),
     [
         (('--out', 'pred.pkl'), 'pred.pkl: already there; nothing was written.'),
+        (('--out', 'new.pkl'), 'new.assembly.json: already there; nothing was written.'),
         (('--submission', 'out.zip'), 'out.zip: already there; nothing was written.'),
         (('--show-dir', '{used}/pictures'), 'pictures: already there; nothing was written.'),
         (('--out', 'pred.pkl/new.pkl'), 'nothing can be written there.'),
