@@ -228,7 +228,7 @@ def check_writable(folder: Path | str) -> None:
 def held_folder(folder: Path | str, name: str = LOCK) -> Iterator[None]:
     """Hold a folder while writing to it, so that no other run does.
 
-    However this process ends, the folder is free again.
+    However this process ends, the folder is free again. One that was made for nothing is removed.
 
     Args:
         folder: made if it is not there.
@@ -241,6 +241,7 @@ def held_folder(folder: Path | str, name: str = LOCK) -> Iterator[None]:
 
     check_writable(folder)
     path = Path(folder, name)
+    made = not path.parent.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, blocking=False, fallback_to_soft=False)
     try:
@@ -268,6 +269,9 @@ def held_folder(folder: Path | str, name: str = LOCK) -> Iterator[None]:
     finally:
         path.unlink(missing_ok=True)
         lock.release()
+        if made:
+            with contextlib.suppress(OSError):  # something was written there
+                path.parent.rmdir()
 
 
 def write_file(path: Path | str, content: str | bytes) -> None:

@@ -125,7 +125,10 @@ def made_up_coco(classes: Sequence[str]) -> dict:
         )
     ]
     return dict(
-        images=[dict(id=sample['img_id'], height=100, width=200) for sample in samples],
+        images=[
+            dict(id=n, file_name=f'{n}.png', height=100, width=200)
+            for n in (sample['img_id'] for sample in samples)
+        ],
         categories=[dict(id=n, name=name) for n, name in enumerate(classes, start=1)],
         annotations=[
             dict(id=n, image_id=image, category_id=label, bbox=bbox, area=200.0, iscrowd=0)

@@ -46,7 +46,7 @@ def content():
     model = MODELS.build(cfg.model)
     optimizer = torch.optim.AdamW(model.parameters())
     return {
-        'meta': {'epoch': 3, 'iter': 99},
+        'meta': {'epoch': 3, 'iter': 72},
         'state_dict': model.state_dict(),
         'message_hub': MessageHub('test_hostile_checkpoints').state_dict(),
         'optimizer': optimizer.state_dict(),
