@@ -28,7 +28,7 @@ UNSUPPORTED = (r'(\S+\:)?s3://', r'(\S+\:)?petrel://', 'pavi://', 'mmcls://')
 @CheckpointLoader.register_scheme(prefixes='', force=True)
 def load_from_local(filename: str, map_location: str | Callable | None = None) -> dict:
     """Read a file of this machine."""
-    return read_checkpoint(Path(filename).expanduser(), map_location)
+    return read_checkpoint(Path(filename).expanduser())
 
 
 @CheckpointLoader.register_scheme(prefixes=('http://', 'https://'), force=True)
@@ -46,7 +46,7 @@ def load_from_http(filename: str, map_location: str | Callable | None = None) ->
         _fetch(filename, path)
     barrier()
     _fetch(filename, path)  # on other machines of the run
-    return read_checkpoint(path, map_location)
+    return read_checkpoint(path)
 
 
 @CheckpointLoader.register_scheme(prefixes=('modelzoo://', 'torchvision://'), force=True)

@@ -46,7 +46,7 @@ def content():
     model = MODELS.build(cfg.model)
     optimizer = torch.optim.AdamW(model.parameters())
     return {
-        'meta': {'epoch': 3, 'iter': 99},
+        'meta': {'epoch': 3, 'iter': 72},  # of 48 images, two at a time
         'state_dict': model.state_dict(),
         'message_hub': MessageHub('test_hostile_checkpoints').state_dict(),
         'optimizer': optimizer.state_dict(),
@@ -99,7 +99,7 @@ def test_code_in_a_checkpoint_is_refused(run, content, tmp_path, command):
     Path('x.png').touch()
     status, said = run(*COMMANDS[command])
     assert status == 1
-    assert 'x.pth: refused' in said and 'found:    builtins.exec' in said
+    assert 'x.pth: refused' in said and 'found:    exec' in said
     assert 'Traceback' not in said
     assert not Path('canary').exists()
 
