@@ -93,7 +93,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_trust_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--trust-checkpoint``, which :func:`load_config` obeys."""
+    """Add ``--trust-checkpoint``, which :func:`load_config` and the converters obey."""
     parser.add_argument(
         '--trust-checkpoint',
         action='store_true',

@@ -147,7 +147,8 @@ def _refused(path: Path, found: str) -> InputError:
         found + ', as in checkpoints of MMEngine and of earlier versions' * of_mmengine,
         'tensors, numbers and texts, as tools/train.py writes them',
         'get the weights as .safetensors; or, if you trust whoever made this file with everything '
-        'you have on this machine, add --trust-checkpoint',
+        'you have on this machine, add --trust-checkpoint '
+        '(tools/model_converters/checkpoint2safetensors.py takes it too, and makes such a file)',
     )
 
 

@@ -151,6 +151,27 @@ def test_a_checkpoint_cannot_name_files_to_remove(tmp_path, many):
     assert mine.read_text() == 'mine'
 
 
+PLATEAU = dict(type='ReduceOnPlateauLR', monitor='progress', rule='less', patience=0)
+
+
+@pytest.mark.parametrize('scheduler', [None, PLATEAU], ids=['steps', 'plateau'])
+def test_a_resumed_run_goes_on_with_histories_and_schedule(tmp_path, scheduler):
+    """The metric only rises, so that the plateau lowers the learning rate in each epoch."""
+    options = {'param_scheduler': scheduler}
+    small_runner(tmp_path / 'a', **options).train()
+    last_but_one = tmp_path / 'a/epoch_2.pth'
+    small_runner(tmp_path / 'b', load_from=last_but_one, resume=True, **options).train()
+    straight, resumed = (read_checkpoint(tmp_path / name / 'epoch_3.pth') for name in 'ab')
+    assert straight['param_schedulers'] == resumed['param_schedulers']
+    assert torch.equal(straight['state_dict']['vector'], resumed['state_dict']['vector'])
+    before, after = (content['message_hub']['log_scalars'] for content in (straight, resumed))
+    assert before.keys() == after.keys() >= {'train/loss', 'train/lr', 'val/progress'}
+    for name in ('train/loss', 'train/lr', 'val/progress'):
+        assert len(before[name]['log']) == 3
+        for part in ('log', 'count'):
+            assert torch.equal(before[name][part], after[name][part])
+
+
 class Started(Hook):
     """Notes that the first iteration began."""
 
