@@ -177,7 +177,7 @@ def test_a_trusted_checkpoint_may_run_code(tmp_path, monkeypatch):
 def test_no_loader_of_mmengine_is_left():
     loaders = {loader.__module__ for loader in CheckpointLoader._schemes.values()}
     assert loaders == {
-        'mmdet_digits.checkpoints.schemes',
+        'mmdet_digits.checkpoints.sources',
         'mmdet_digits.models.torchvision_weights',
     }
 
@@ -210,8 +210,20 @@ def test_a_download_is_kept_and_read_safely(website, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r'evil\.pth: refused'):
         load(f'{address}/evil.pth')
     assert not (tmp_path / CANARY).exists()
-    with pytest.raises(URLError):
+    with pytest.raises(URLError) as error:
         load(f'{address}/missing.pth')
+    assert error.value.filename == f'{address}/missing.pth'
+
+
+def test_files_of_one_name_at_two_addresses_are_two(website):
+    folder, address = website
+    for number in (1, 2):
+        (folder / f'run_{number}').mkdir()
+        content = saved({'w': torch.full((2,), float(number))})
+        (folder / f'run_{number}/epoch_12.pth').write_bytes(content)
+    for number in (1, 2, 1):
+        read = CheckpointLoader.load_checkpoint(f'{address}/run_{number}/epoch_12.pth')
+        assert read['w'].tolist() == [number, number]
 
 
 def test_a_download_has_the_hash_in_its_name(website):
