@@ -27,6 +27,19 @@ def plain_state(state: Any) -> Any:
     return apply_to(state, lambda value: isinstance(value, tuple(_PLAIN)), _plain_value)
 
 
+def without_functions(states: Any) -> Any:
+    """The states of schedulers without functions, which a scheduler has from its config.
+
+    Args:
+        states: one per scheduler; those of several optimizers are left as they are.
+    """
+    if not isinstance(states, list):
+        return states
+    return [
+        {name: value for name, value in state.items() if not callable(value)} for state in states
+    ]
+
+
 def with_histories(message_hub: dict) -> dict:
     """The state of a message hub with its histories as they were.
 
@@ -46,7 +59,7 @@ def is_history(value: Any) -> bool:
         return True
     if not isinstance(value, dict) or value.keys() != {'log', 'count', 'max_length'}:
         return False
-    log, count, length = value.values()
+    log, count, length = value['log'], value['count'], value['max_length']
     return (
         isinstance(log, Tensor)
         and isinstance(count, Tensor)

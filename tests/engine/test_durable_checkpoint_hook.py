@@ -152,9 +152,12 @@ def test_a_checkpoint_cannot_name_files_to_remove(tmp_path, many):
 
 
 PLATEAU = dict(type='ReduceOnPlateauLR', monitor='progress', rule='less', patience=0)
+ONE_CYCLE = dict(type='OneCycleLR', eta_max=0.1, total_steps=3)  # a function is part of its state
 
 
-@pytest.mark.parametrize('scheduler', [None, PLATEAU], ids=['steps', 'plateau'])
+@pytest.mark.parametrize(
+    'scheduler', [None, PLATEAU, ONE_CYCLE], ids=['steps', 'plateau', 'one cycle']
+)
 def test_a_resumed_run_goes_on_with_histories_and_schedule(tmp_path, scheduler):
     """The metric only rises, so that the plateau lowers the learning rate in each epoch."""
     options = {'param_scheduler': scheduler}

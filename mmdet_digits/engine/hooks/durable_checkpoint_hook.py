@@ -12,7 +12,7 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import BaseLoop, find_latest_checkpoint
 
 from mmdet_digits.checkpoints.matching import check_checkpoint, check_schedulers, leave_out
-from mmdet_digits.checkpoints.plain_state import plain_state, with_histories
+from mmdet_digits.checkpoints.plain_state import plain_state, with_histories, without_functions
 from mmdet_digits.checkpoints.provenance import git_state, versions
 from mmdet_digits.checkpoints.resuming import check_resumable
 from mmdet_digits.utils.durable_files import remove_parts, write_durably
@@ -96,6 +96,8 @@ class DurableCheckpointHook(CheckpointHook):
                 if name.startswith('val/')
             },
         )
+        if 'param_schedulers' in checkpoint:
+            checkpoint['param_schedulers'] = without_functions(checkpoint['param_schedulers'])
         for name in checkpoint.keys() - {'state_dict', 'ema_state_dict'}:
             checkpoint[name] = plain_state(checkpoint[name])
 
