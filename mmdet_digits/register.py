@@ -18,7 +18,7 @@ with redirect_stdout(None):  # mmdet prints twice that OneDL, which nothing here
     import mmdet.visualization
 
 import mmdet_digits.checkpoints.local_backend
-import mmdet_digits.checkpoints.schemes
+import mmdet_digits.checkpoints.sources
 import mmdet_digits.datasets.digits_dataset
 import mmdet_digits.datasets.synthetic_digits
 import mmdet_digits.datasets.transforms.canvas_resize

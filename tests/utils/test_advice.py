@@ -58,6 +58,17 @@ def test_fewer_checkpoints_are_advised_under_a_path_that_works(cfg, tmp_path):
     assert check_disk(follow(cfg, check.fix).to_dict()).status is Status.OK
 
 
+def test_only_the_weights_that_could_not_be_fetched_are_blamed(cfg):
+    cfg.merge_from_dict({'load_from': 'https://a.org/epoch_12.pth'})
+    cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint='torchvision://resnet50')
+    for path, source in weight_sources(cfg):
+        error = weights_unavailable(cfg, URLError('no network', source))
+        assert error.found == f'{path}={source}'
+        assert f'{path}=FILE.pth' in error.fix
+    both = weights_unavailable(cfg, URLError('no network'))
+    assert both.found == 'load_from=https://a.org/epoch_12.pth, ' + error.found
+
+
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
 def test_every_config_can_do_without_its_weights(path, monkeypatch):
     """Without those of a URL, by the message of a training and by that of the doctor."""
