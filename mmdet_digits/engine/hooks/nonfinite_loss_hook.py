@@ -103,7 +103,7 @@ class Verdict:
     """
 
     def __init__(self, flag: torch.Tensor) -> None:
-        self._flag = flag.to('cpu', non_blocking=True)
+        self._flag = flag.to('cpu', non_blocking=flag.is_cuda)  # only there it can be waited for
         self._arrived = None
         if flag.is_cuda:
             self._arrived = torch.cuda.Event()

@@ -95,15 +95,14 @@ class ValLossLoop(ValLoop):
         with autocast(enabled=self.fp16):
             outputs, losses = predict_with_loss(model, data_batch, self.share_proposals)
         for name, value in losses.items():
-            self._sums[name] += value.double() * len(outputs)
+            self._sums[name] += value.item() * len(outputs)  # a float: mps has no float64
         self._images += len(outputs)
         self.evaluator.process(data_samples=outputs, data_batch=data_batch)
         return outputs
 
     def _mean_losses(self) -> dict[str, float]:
         """The losses averaged over the images of all ranks, under ``val/``."""
-        own = {name: value.item() for name, value in self._sums.items()}
-        ranks = all_gather_object((self._images, own))  # a rank may have no image
+        ranks = all_gather_object((self._images, self._sums))  # a rank may have no image
         images = sum(count for count, _ in ranks)
         totals = Counter()
         for _, sums in ranks:
