@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 from mmengine.dist import all_reduce, is_main_process
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop
 
 from mmdet_digits.engine.loops.resumable_train_loop import PROGRESS, ResumableTrainLoop
@@ -21,7 +21,8 @@ class GracefulStopHook(Hook):
 
     A training iteration is finished and a checkpoint written from which a resumed run equals one
     that was never stopped; in the middle of accumulating gradients, which no checkpoint holds, that
-    is after the step to come. In a validation there is nothing to save: the resumed run repeats it.
+    is after the step to come. A stopped validation is repeated by the resumed run; what is saved,
+    if its weights are not yet, are the weights that are trained, not those that are validated.
 
     Args:
         request: whether to stop. Ranks agree on it: one that is asked stops all.
@@ -35,6 +36,7 @@ class GracefulStopHook(Hook):
     def __init__(self, request: StopRequest) -> None:
         self.request = request
         self.waiting = False
+        self._mode = 'train'
         self._saved_iter = 0
 
     def before_train(self, runner) -> None:
@@ -67,10 +69,10 @@ class GracefulStopHook(Hook):
         number = self._asked()
         if number:
             raise self.stop(runner, number, runner.iter)
-        self.waiting = True
+        self.waiting = batch_idx + 1 < len(runner.val_dataloader)
 
     def _before_epoch(self, runner, mode: str = 'train') -> None:
-        self.waiting = True
+        self.waiting, self._mode = True, mode
 
     def _before_iter(self, runner, batch_idx: int, data_batch=None, mode: str = 'train') -> None:
         self.waiting = False
@@ -87,6 +89,8 @@ class GracefulStopHook(Hook):
             iterations: how many are done.
         """
         self.request.can_wait = False
+        if self._mode == 'val':
+            restore_weights(runner)
         how = f'after iteration {iterations:,} of {runner.max_iters:,}'
         progress = runner.message_hub.get_info(PROGRESS)
         if progress:
@@ -106,6 +110,17 @@ class GracefulStopHook(Hook):
         number = torch.tensor(float(self.request.signal or 0))
         all_reduce(number, 'max')
         return int(number)
+
+
+def restore_weights(runner) -> None:
+    """Give the model, in the middle of a validation, the weights that are trained.
+
+    Until it ends, ``EMAHook`` has exchanged them with the averaged ones, and would save each as the
+    other.
+    """
+    for hook in runner.hooks:
+        if isinstance(hook, EMAHook):
+            hook.after_val_epoch(runner)
 
 
 def resumes_at(loop: BaseLoop, iterations: int) -> bool:
