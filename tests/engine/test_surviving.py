@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import json
 import logging
 import multiprocessing
 import os
@@ -14,6 +15,7 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from stop_rank import ask_rank
 from tiny_runs import tiny_cfg
 
 from mmdet_digits.engine.surviving import surviving
@@ -259,3 +261,12 @@ def test_accumulated_gradients_are_stepped_before_stopping(cfg):
     cfg.optim_wrapper.accumulative_counts = 3
     stop = During(lambda runner: os.kill(os.getpid(), signal.SIGTERM))
     assert 'after iteration 3 of 3' in end_of(cfg, stop, error=Interrupted)
+
+
+def test_ranks_agree_to_stop_once_in_some_iterations(tmp_path):
+    """Of which epochs need not be multiples; one that is asked in between stops all."""
+    torch.multiprocessing.spawn(ask_rank, args=(str(tmp_path),), nprocs=2)
+    for rank in range(2):
+        asked, spoke = json.loads((tmp_path / f'{rank}.json').read_text())
+        assert asked == [0] * 3 + [signal.SIGTERM] * 7
+        assert spoke == [4, 8]

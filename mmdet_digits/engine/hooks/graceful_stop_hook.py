@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from mmengine.dist import all_reduce, is_main_process
+from mmengine.dist import all_reduce, get_world_size, is_main_process
 from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop
 
@@ -28,6 +28,8 @@ class GracefulStopHook(Hook):
         request: whether to stop. Ranks agree on it: one that is asked stops all.
 
     Attributes:
+        interval: iterations from one agreement of ranks to the next. It waits for all that a GPU
+            has to do, so there it is 10; on processors, where it costs nothing, 1.
         waiting: whether the run is between two iterations, and waits for a batch.
     """
 
@@ -35,7 +37,9 @@ class GracefulStopHook(Hook):
 
     def __init__(self, request: StopRequest) -> None:
         self.request = request
+        self.interval = 10 if torch.cuda.is_available() else 1
         self.waiting = False
+        self._asked = 0
         self._mode = 'train'
         self._saved_iter = 0
 
@@ -59,16 +63,16 @@ class GracefulStopHook(Hook):
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         """Save and stop, if asked to."""
-        number = self._asked()
-        if number and runner.optim_wrapper.should_update():
-            raise self.stop(runner, number, runner.iter + 1)
+        self._agree(runner.iter + 1)
+        if self._asked and runner.optim_wrapper.should_update():
+            raise self.stop(runner, self._asked, runner.iter + 1)
         self.waiting = True
 
     def after_val_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         """Stop, if asked to."""
-        number = self._asked()
-        if number:
-            raise self.stop(runner, number, runner.iter)
+        self._agree(batch_idx + 1)
+        if self._asked:
+            raise self.stop(runner, self._asked, runner.iter)
         self.waiting = batch_idx + 1 < len(runner.val_dataloader)
 
     def _before_epoch(self, runner, mode: str = 'train') -> None:
@@ -105,11 +109,12 @@ class GracefulStopHook(Hook):
             )
         return stopped(number, f'{how}. {AGAIN} {save(runner, iterations)}')
 
-    def _asked(self) -> int:
-        """The signal that asked any rank to stop, or 0."""
-        number = torch.tensor(float(self.request.signal or 0))
-        all_reduce(number, 'max')
-        return int(number)
+    def _agree(self, iterations: int) -> None:
+        """Note the signal that asked any rank to stop, once in so many iterations."""
+        if get_world_size() == 1 or iterations % self.interval == 0:
+            number = torch.tensor(float(self.request.signal or 0))
+            all_reduce(number, 'max')
+            self._asked = int(number) or self._asked
 
 
 def restore_weights(runner) -> None:
