@@ -29,7 +29,7 @@ from mmdet_digits.evaluation.annotations import read_annotations
 from mmdet_digits.evaluation.assembly_files import assembly_beside, write_assembly_beside
 from mmdet_digits.evaluation.box_pairs import pair_boxes
 from mmdet_digits.evaluation.predictions import read_predictions
-from mmdet_digits.utils.arguments import fraction
+from mmdet_digits.utils.arguments import add_ignore_classes, fraction
 from mmdet_digits.utils.files import check_outputs, write_file
 
 
@@ -41,6 +41,7 @@ def parse_args():
     fit = commands.add_parser('fit', help='find the style of real boxes')
     fit.add_argument('pred', help='pred.json of a model trained on tight boxes')
     fit.add_argument('--ann', required=True, help='COCO file with the true boxes')
+    add_ignore_classes(fit)
     fit.add_argument('--out', type=Path, required=True, metavar='FILE', help='style as JSON')
     fit.add_argument('--score-thr', type=fraction, default=0.5, help='default: 0.5')
     fit.add_argument('--iou-thr', type=fraction, default=0.5, help='of a pair (default: 0.5)')
@@ -64,7 +65,7 @@ def main():
 
 
 def run_fit(args):
-    annotations = read_annotations(args.ann)
+    annotations = read_annotations(args.ann, args.ignore_classes)
     predictions = read_predictions(args.pred)
     tight, true = pair_boxes(predictions, annotations, args.score_thr)
     style, fits = fit_box_style(tight, true, args.iou_thr)

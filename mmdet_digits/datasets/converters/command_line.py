@@ -1,7 +1,6 @@
 """What the command lines of the converters share."""
 
 import argparse
-import csv
 import shlex
 import sys
 from collections.abc import Callable, Iterable
@@ -30,6 +29,7 @@ from mmdet_digits.datasets.converters.records import (
     digit_of,
     shown,
 )
+from mmdet_digits.utils.arguments import name_list
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import check_folder, check_outputs
 from mmdet_digits.utils.pipes import reader_may_leave
@@ -96,8 +96,8 @@ def converter_parser(
 
 
 def class_list(text: str) -> list[str]:
-    """Class names of a line of CSV, so that ``border,","`` is two of them."""
-    names = [name.strip() for name in next(csv.reader([text]), [])]
+    """Names of classes that are no digits."""
+    names = name_list(text)
     digits = [name for name in names if digit_of(name) is not None]
     if digits:
         raise argparse.ArgumentTypeError(f'{", ".join(digits)}: a digit, which cannot be left out')
