@@ -17,11 +17,7 @@ from mmdet_digits.datasets.coco_files import (
     split_coco,
     write_json,
 )
-from mmdet_digits.datasets.converters.image_sizes import (
-    ImageSizes,
-    image_files,
-    read_sizes,
-)
+from mmdet_digits.datasets.converters.image_sizes import ImageSizes, read_sizes
 from mmdet_digits.datasets.converters.records import (
     Conversion,
     DigitRecords,
@@ -31,7 +27,7 @@ from mmdet_digits.datasets.converters.records import (
 )
 from mmdet_digits.utils.arguments import name_list
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import check_folder, check_outputs
+from mmdet_digits.utils.files import check_folder, check_outputs, image_files
 from mmdet_digits.utils.pipes import reader_may_leave
 from mmdet_digits.visualization.progress import image_progress
 

@@ -8,9 +8,8 @@ from PIL import Image
 
 from mmdet_digits.datasets.converters.records import DigitRecord
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import natural_key, read_json
+from mmdet_digits.utils.files import read_json
 
-EXTENSIONS = frozenset({'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp'})
 FORMAT = 'a COCO file, or {"1.png": [width, height], ...} in pixels'
 FIX = 'correct the file, or give --images to have the images opened'
 ORIENTATION = 274  # EXIF tag; 5 to 8 mean that the picture is shown turned by 90 degrees
@@ -134,9 +133,3 @@ def read_sizes(path: Path) -> dict[str, tuple[int, int]]:
             f'{path}: sizes that no image has.', f'{wrong[0]} is {width} x {height} px', FORMAT, FIX
         )
     return table
-
-
-def image_files(folder: Path) -> list[Path]:
-    """The images of a folder, by name, numbers in names in their order."""
-    paths = [path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS]
-    return sorted(paths, key=natural_key)

@@ -7,7 +7,6 @@ from PIL import Image
 
 from mmdet_digits.datasets.converters.image_sizes import (
     ImageSizes,
-    image_files,
     image_size,
     read_sizes,
 )
@@ -141,9 +140,3 @@ def test_bad_tables(tmp_path, text, message):
     (tmp_path / 't.json').write_text(text)
     with pytest.raises(InputError, match=message):
         read_sizes(tmp_path / 't.json')
-
-
-def test_images_come_in_natural_order(tmp_path):
-    for name in ('10.png', '9.png', 'b.jpg', 'A.PNG', 'notes.txt'):
-        (tmp_path / name).write_text('')
-    assert [p.name for p in image_files(tmp_path)] == ['9.png', '10.png', 'A.PNG', 'b.jpg']
