@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdet_digits.boxes import clip_boxes
 from mmdet_digits.categories import DIGITS, ZERO_ALIAS
 from mmdet_digits.coco_structure import LARGEST, name_problem, shortened
 from mmdet_digits.datasets.coco_files import CATEGORIES
@@ -124,22 +125,6 @@ def digit_of(name: str) -> int | None:
     if name == ZERO_ALIAS:
         return 0
     return DIGITS.index(name) if name in DIGITS else None
-
-
-def clip_boxes(bboxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Cut boxes at the edge of their image.
-
-    Args:
-        bboxes: (N, 4) ``[x, y, w, h]``.
-        size: ``(width, height)`` of the image.
-
-    Returns:
-        (N, 4); a width or height is 0 or negative where nothing is inside.
-    """
-    corners = np.concatenate([bboxes[:, :2], bboxes[:, :2] + bboxes[:, 2:]], axis=1)
-    start = np.maximum(corners[:, :2], 0)
-    end = np.minimum(corners[:, 2:], size)
-    return np.concatenate([start, end - start], axis=1)
 
 
 def build_coco(
