@@ -2,7 +2,6 @@
 
 import logging
 import re
-import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from mmdet_digits.categories import DIGITS, ZERO_ALIAS
 from mmdet_digits.coco_values import read_values
+from mmdet_digits.utils.arguments import quoted_list
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import read_json
 
@@ -182,7 +182,7 @@ def _wrong_categories(
         wrong = 'are none of the classes, and have boxes'
         fix = (
             'rename those that are digits; leave out the others: '
-            f'--ignore-classes {shlex.quote(",".join(dict.fromkeys(unknown)))} of '
+            f'--ignore-classes {quoted_list(dict.fromkeys(unknown))} of the tools with --ann or '
             'tools/prepare_data.py link, or of tools/check_data.py --fix OUT, which writes a copy '
             f'without them; or ignore_classes={[*dict.fromkeys(unknown)]} of the data set'
         )

@@ -98,7 +98,8 @@ def choose_dtype(dump: dict, amp: bool | None, device: str) -> torch.dtype | Non
     if not (dump['precision'] if amp is None else amp):
         return None
     kind = torch.device(device).type
-    return autocast_dtype(kind, dump['precision'] if kind == dump['device'] else None)
+    dtype = autocast_dtype(kind, dump['precision'] if kind == dump['device'] else None)
+    return None if dtype is torch.float32 else dtype
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mmdet_digits.boxes import corners
 from mmdet_digits.coco_structure import is_id, is_number, shortened
 from mmdet_digits.evaluation.functional.detections import Detections
 from mmdet_digits.utils.errors import InputError
@@ -70,10 +71,8 @@ class Predictions:
                 f'{image_ids.max()}\n'
                 '  fix: give the predictions and the images of the same split'
             )
-        corners = np.concatenate(
-            [self.bboxes[:, :2], self.bboxes[:, :2] + self.bboxes[:, 2:]], axis=1
-        )
-        return Detections(order[at], corners, self.labels, self.scores, len(image_ids))
+        bboxes = corners(self.bboxes)
+        return Detections(order[at], bboxes, self.labels, self.scores, len(image_ids))
 
 
 def read_predictions(path: Path | str, may_be_empty: bool = False) -> Predictions:

@@ -26,12 +26,13 @@ def check_amp(cfg: Mapping) -> Check:
         cfg: a config with ``model``, ``optim_wrapper`` and ``test_dataloader``.
     """
     import torch
+    from mmengine.device import get_device
 
     from mmdet_digits.engine.portable_amp_optim_wrapper import autocast_dtype
 
     if 'roi_head' not in cfg['model']:
         return Check('Mixed precision', Status.OK, 'not compared: the model has no roi_head')
-    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    device = get_device()
     dtype = autocast_dtype(device, cfg.get('optim_wrapper', {}).get('dtype'))
     if dtype is torch.float32:
         return Check('Mixed precision', Status.OK, f'not compared: full precision on this {device}')

@@ -31,6 +31,7 @@ LOCK = '.lock'
 NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 MOST_UNPACKED = 100  # times; gzip makes COCO files 10 to 30 times smaller
 LEAST_LIMIT = 2**26  # bytes
+IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 
 
 def read_file(path: Path | str, what: str) -> bytes:
@@ -111,6 +112,16 @@ def natural_key(name: object) -> tuple:
     parts = re.split('([0-9]+)', str(name))
     parts[1::2] = [(len(part.lstrip('0')), part.lstrip('0')) for part in parts[1::2]]
     return parts, str(name)
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file name has the ending of an image, in letters of any case."""
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122  (of many names)
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images of a folder, by name, numbers in names in their order."""
+    return sorted(filter(lambda path: is_image_name(path.name), folder.iterdir()), key=natural_key)
 
 
 def check_folder(folder: Path | str, what: str) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 from mmdet.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
-from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.model import BaseTTAModel
 from mmengine.runner import BaseLoop, find_latest_checkpoint
 
 from mmdet_digits.checkpoints.matching import check_checkpoint, check_schedulers, leave_out
 from mmdet_digits.checkpoints.plain_state import plain_state, with_histories, without_functions
 from mmdet_digits.checkpoints.provenance import git_state, versions
 from mmdet_digits.checkpoints.resuming import check_resumable
+from mmdet_digits.engine.distributed import unwrapped
 from mmdet_digits.utils.durable_files import remove_parts, write_durably
 from mmdet_digits.utils.errors import InputError
 
@@ -65,9 +66,8 @@ class DurableCheckpointHook(CheckpointHook):
         loops = [runner._train_loop, runner._val_loop, runner._test_loop]
         built = next(loop for loop in loops if isinstance(loop, BaseLoop))
         only_starts = built is runner._train_loop and not runner._resume
-        model = runner.model
-        while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-            model = model.module
+        model = unwrapped(runner.model)
+        model = model.module if isinstance(model, BaseTTAModel) else model
         path = runner._load_from or find_latest_checkpoint(runner.work_dir)
         unlike = check_checkpoint(
             checkpoint,

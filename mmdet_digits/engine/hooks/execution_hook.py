@@ -4,10 +4,10 @@ import torch
 from mmdet.registry import HOOKS
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mmdet_digits.engine.distributed import unwrapped
 from mmdet_digits.engine.execution import (
     compile_features,
     fit_threads,
@@ -71,12 +71,10 @@ class ExecutionHook(Hook):
         What distributes a model has to be built again: it has noted how the weights lie in memory,
         and would mix up the gradients of the first step if that changed.
         """
-        if is_model_wrapper(runner.model):
-            model = runner.model.module
-            self.prepare(model)
+        model = unwrapped(runner.model)
+        self.prepare(model)
+        if model is not runner.model:
             runner.model = runner.wrap_model(runner.cfg.get('model_wrapper_cfg'), model)
-        else:
-            self.prepare(runner.model)
         runner.logger.info(
             f'Execution: channels {"last" if self.channels_last else "first"}, backbone and neck '
             f'{"not " if self.compile is False else ""}compiled, {torch.get_num_threads()} threads.'

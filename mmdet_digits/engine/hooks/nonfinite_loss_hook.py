@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.optim import AmpOptimWrapper
 
 from mmdet_digits.engine.batch_dumps import plain, write_dump
 from mmdet_digits.engine.batch_reports import image_list
+from mmdet_digits.engine.distributed import unwrapped
 from mmdet_digits.engine.randomness import random_states
 from mmdet_digits.engine.run_errors import start_anew
 from mmdet_digits.utils.errors import RunError
@@ -103,7 +103,7 @@ class Verdict:
     """
 
     def __init__(self, flag: torch.Tensor) -> None:
-        self._flag = flag.to('cpu', non_blocking=True)
+        self._flag = flag.to('cpu', non_blocking=flag.is_cuda)  # only there it can be waited for
         self._arrived = None
         if flag.is_cuda:
             self._arrived = torch.cuda.Event()
@@ -180,8 +180,3 @@ def precision(wrapper) -> str | None:
     if isinstance(wrapper, AmpOptimWrapper):
         dtype = dtype or torch.get_autocast_dtype('cuda')
     return None if dtype in (None, torch.float32) else str(dtype).removeprefix('torch.')
-
-
-def unwrapped(model):
-    """The model itself, without what distributes it."""
-    return model.module if is_model_wrapper(model) else model
