@@ -12,7 +12,6 @@ default_hooks = dict(
 )
 custom_hooks = [
     dict(type='ExecutionHook', channels_last=True, compile=False, tf32=None),
-    dict(type='RunEstimateHook'),
     dict(type='MissedValidationHook'),
     dict(type='NonFiniteLossHook'),
     dict(type='PeakMemoryHook'),

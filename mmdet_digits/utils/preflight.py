@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mmengine.device import get_device
+
 from mmdet_digits.datasets.checks import Split, check_dataset
 from mmdet_digits.utils.anchor_reach import check_anchors
 from mmdet_digits.utils.checks import Check, Status, attempt
@@ -19,6 +21,7 @@ from mmdet_digits.utils.config_checks import (
     check_classes,
     check_held_out,
     check_learning_rate,
+    check_machine,
     check_packages,
     check_scales,
 )
@@ -94,6 +97,7 @@ def check_config(
             ('Anchors', check_anchors, cfg, annotations),
             ('Held-out data', check_held_out, cfg),
             ('Learning rate', check_learning_rate, cfg, processes),
+            ('Machine', check_machine, cfg, get_device()),
             ('save_best', check_monitored_keys, cfg),
             ('Starting weights', check_weights, cfg, thorough),
         ]
