@@ -59,7 +59,7 @@ def start_anew(work_dir: str) -> str:
         return go_on(work_dir)
     return (
         '\n       Then start anew from the last weights: --work-dir NEW --cfg-options '
-        f'load_from={last.read_text().strip()}'
+        f'load_from={last.read_text(encoding="utf-8").strip()}'
     )
 
 

@@ -196,7 +196,7 @@ def _what_is(path: Path) -> str:
         return 'a link to nothing' if path.is_symlink() else ''
     except OSError as error:
         raise InputError(
-            f'{path}: cannot be written.', error.strerror, 'the name of a file', 'name another'
+            f'{path}: the system refuses it.', error.strerror, 'the name of a file', 'name another'
         ) from error
     if stat.S_ISDIR(found.st_mode):
         return 'a folder'

@@ -18,6 +18,7 @@ from mmdet_digits.datasets.checks import Split, check_dataset
 from mmdet_digits.utils.anchor_reach import check_anchors
 from mmdet_digits.utils.checks import Check, Status, attempt
 from mmdet_digits.utils.config_checks import (
+    check_batch_independence,
     check_classes,
     check_held_out,
     check_learning_rate,
@@ -91,6 +92,7 @@ def check_config(
         ('Packages', check_packages, cfg),
         ('Classes', check_classes, cfg, splits),
         ('Image scale', check_scales, cfg),
+        ('Same size in a batch', check_batch_independence, cfg),
     ]
     if training:
         planned += [

@@ -134,7 +134,9 @@ def convert(
     """
     sizes = sizes or image_sizes(args, args.images)
     outputs = output_paths(args)
-    check_outputs(outputs.values(), args.overwrite)
+    given = {name: value for name, value in vars(args).items() if isinstance(value, Path)}
+    inputs = [value for name, value in given.items() if name not in ('out', 'valid_out')]
+    check_outputs(outputs.values(), args.overwrite, inputs=inputs)
     console = Console(markup=False)
     records = open_records()
     if args.split:

@@ -47,7 +47,8 @@ class GracefulStopHook(Hook):
         self.request.can_wait = False
         last = Path(runner.work_dir, 'last_checkpoint')
         ended = self._saved_iter == runner.iter and last.is_file()
-        if is_main_process() and ended and Path(last.read_text().strip()).name != CHECKPOINT:
+        saved = last.read_text(encoding='utf-8').strip() if ended else CHECKPOINT
+        if is_main_process() and Path(saved).name != CHECKPOINT:
             Path(runner.work_dir, CHECKPOINT).unlink(missing_ok=True)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
