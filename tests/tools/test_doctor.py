@@ -49,7 +49,6 @@ def test_a_sound_setup_is_reported_whole(run_tool, digits_root, tmp_path):
         'Environment',
         'RoIAlign',
         'mAP 0.4 as expected',
-        'Mixed precision',
         'Config',
         'boxes have an anchor with IoU >= 0.5',
         'coco/bbox_mAP',
