@@ -11,7 +11,7 @@ default_hooks = dict(
     ),
 )
 custom_hooks = [
-    dict(type='ExecutionHook', channels_last=True, compile=False, tf32=None),
+    dict(type='ExecutionHook', channels_last=True, tf32=None),
     dict(type='MissedValidationHook'),
     dict(type='NonFiniteLossHook'),
     dict(type='PeakMemoryHook'),
