@@ -12,6 +12,7 @@ default_hooks = dict(
 )
 custom_hooks = [
     dict(type='ExecutionHook', channels_last=True, tf32=None),
+    dict(type='SanityValidationHook'),
     dict(type='MissedValidationHook'),
     dict(type='NonFiniteLossHook'),
     dict(type='PeakMemoryHook'),

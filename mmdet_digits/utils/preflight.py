@@ -29,7 +29,6 @@ from mmdet_digits.utils.config_checks import (
 from mmdet_digits.utils.config_data import annotated_datasets, coco_splits, read_splits, split_of
 from mmdet_digits.utils.config_keys import READ_KEYS, check_keys
 from mmdet_digits.utils.config_values import check_values
-from mmdet_digits.utils.metric_keys import check_monitored_keys
 from mmdet_digits.utils.starting_weights import check_weights
 
 NAMES_OF_PARTS = frozenset({'train_pipeline', 'val_pipeline', 'test_pipeline'})
@@ -99,7 +98,6 @@ def check_config(
             ('Held-out data', check_held_out, cfg),
             ('Learning rate', check_learning_rate, cfg, processes),
             ('Machine', check_machine, cfg, get_device()),
-            ('save_best', check_monitored_keys, cfg),
             ('Starting weights', check_weights, cfg, ask),
         ]
     return [check for plan in planned for check in attempt(*plan, broken=Status.WARN)]

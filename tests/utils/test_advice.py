@@ -38,7 +38,6 @@ def wrong(cfg: Config) -> dict[str, str]:
     [
         ('model.roi_head.bbox_head.num_classes', 11, 'num_classes is not'),
         ('train_dataloader.batch_size', 4, 'The learning rate does not go'),
-        ('default_hooks.checkpoint.save_best', 'coco/map', 'No metric makes'),
         ('load_from', 'nothing.pth', 'The starting weights are not there'),
     ],
 )
