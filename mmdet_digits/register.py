@@ -32,7 +32,7 @@ import mmdet_digits.engine.hooks.mean_loss_hook
 import mmdet_digits.engine.hooks.missed_validation_hook
 import mmdet_digits.engine.hooks.nonfinite_loss_hook
 import mmdet_digits.engine.hooks.peak_memory_hook
-import mmdet_digits.engine.hooks.run_estimate_hook
+import mmdet_digits.engine.hooks.sanity_validation_hook
 import mmdet_digits.engine.hooks.throughput_hook
 import mmdet_digits.engine.loops.resumable_train_loop
 import mmdet_digits.engine.loops.val_loss_loop

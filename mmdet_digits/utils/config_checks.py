@@ -204,6 +204,25 @@ def check_learning_rate(cfg: Mapping, processes: int = 1) -> Check:
     )
 
 
+def check_machine(cfg: Mapping, device: str) -> Check:
+    """Tell who trains a ResNet-50 on a CPU which config is made for that.
+
+    Args:
+        cfg: a config.
+        device: what the training will run on, e.g. ``'cuda'``.
+    """
+    depth = (cfg['model'].get('backbone') or {}).get('depth')
+    if device != 'cpu' or not isinstance(depth, int) or depth < 50:
+        return Check('Machine', Status.OK, device)
+    return Check(
+        'The training will take hours or days.',
+        Status.WARN,
+        f'no GPU, and a backbone of depth {depth}',
+        'a GPU, or a small model',
+        'configs/digits/frcnn_tiny.py is made for machines without a GPU',
+    )
+
+
 def check_scales(cfg: Mapping) -> Check:
     """Check that validation and test see the images at a scale of the training."""
     trained = resize_scales(cfg.get('train_dataloader'))

@@ -11,6 +11,7 @@ from mmdet_digits.utils.config_checks import (
     check_classes,
     check_held_out,
     check_learning_rate,
+    check_machine,
     check_scales,
     class_counts,
     resize_scales,
@@ -171,6 +172,23 @@ def test_validation_on_the_training_file_is_said(val, fits):
     check = check_held_out(dict(train_dataloader=loader(), val_dataloader=loader(val)))
     assert check.status is (Status.OK if fits else Status.WARN)
     assert fits or 'train_dataloader and val_dataloader both read train.json' in check.found
+
+
+@pytest.mark.parametrize(
+    ('backbone', 'device', 'status'),
+    [
+        (dict(depth=50), 'cpu', Status.WARN),
+        (dict(depth=101), 'cpu', Status.WARN),
+        (dict(depth=50), 'cuda', Status.OK),
+        (dict(depth=50), 'mps', Status.OK),
+        (dict(depth=18), 'cpu', Status.OK),
+        (dict(deepen_factor=0.167), 'cpu', Status.OK),
+    ],
+)
+def test_large_model_without_a_gpu_is_told_of_the_tiny_one(backbone, device, status):
+    check = check_machine(dict(model=dict(backbone=backbone)), device)
+    assert check.status is status
+    assert ('frcnn_tiny.py' in check.fix) is (status is Status.WARN)
 
 
 CANVAS = dict(type='CanvasResize', scale=(320, 160))
