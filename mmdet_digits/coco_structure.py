@@ -303,7 +303,7 @@ def _bbox_problem(box: dict) -> str | None:
     if 'bbox' not in box:
         return 'no bbox'
     bbox = box['bbox']
-    if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(is_number, bbox)):
+    if not is_bbox(bbox):
         return f'bbox {bbox!r}, not four finite numbers'
     return f'bbox {bbox!r} with negative width or height' if min(bbox[2:]) < 0 else None
 
@@ -328,6 +328,11 @@ def is_id(value: Any) -> bool:
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number, and so is its sum with another one."""
     return type(value) in (int, float) and abs(value) <= LARGEST  # NaN is not
+
+
+def is_bbox(value: Any) -> bool:
+    """Whether a value is a list of four such numbers."""
+    return isinstance(value, list | tuple) and len(value) == 4 and all(map(is_number, value))
 
 
 def leads_out(name: str) -> bool:
