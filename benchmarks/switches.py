@@ -1,7 +1,6 @@
 """What each switch of execution gains, alone and together with the others.
 
 python benchmarks/switches.py frcnn_tiny --batch 8
-python benchmarks/switches.py frcnn_fp32 --compile               # minutes for each compiled one
 
 Every variant is the same config, one in full precision, with the same random weights on the same
 images, in a process of its own; they take turns. The loss of the first step tells whether they
@@ -42,16 +41,14 @@ FOR_CUDA = {
     'tf32': Switch(hook=dict(tf32=True)),
     'cudnn_benchmark': Switch(options={'env_cfg.cudnn_benchmark': True}),
 }
-COMPILE = {'compile': Switch(hook=dict(compile=True))}
 
 
 def main():
     """Print the table of one config."""
     parser = work_parser(__doc__, repeats=9)
     parser.add_argument('config', help='name or path of a config')
-    parser.add_argument('--compile', action='store_true', help='also compile backbone and neck')
     args = parser.parse_args()
-    switches = SWITCHES | (FOR_CUDA if CUDA else {}) | (COMPILE if args.compile else {})
+    switches = SWITCHES | (FOR_CUDA if CUDA else {})
     variants = {
         'none': [],
         **{name: [switch] for name, switch in switches.items()},

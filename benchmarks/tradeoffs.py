@@ -34,6 +34,8 @@ from typing import Any
 from common import describe_machine, print_table
 from detectors import named_config
 from scipy.stats import binomtest
+from tradeoff_figure import TradeoffPanel, save_tradeoff_figure
+from tradeoff_points import TradeoffPoint, find_knee
 from variant_runs import Experiment, last_checkpoint, measure_steps, training_seconds
 from variants import STUDIES, run_options
 
@@ -43,13 +45,11 @@ from mmdet_digits.cli import (
     find_checkpoint,
     run_tool,
 )
-from mmdet_digits.evaluation.functional.tradeoffs import TradeoffPoint, find_knee
 from mmdet_digits.utils.arguments import fraction, positive
 from mmdet_digits.utils.config_data import coco_splits
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import check_writable, read_json, write_file
 from mmdet_digits.utils.preflight import check_options
-from mmdet_digits.visualization.tradeoff_figure import TradeoffPanel, save_tradeoff_figure
 
 COSTS = {'training': 'training, ms per image', 'prediction': 'prediction, ms per image'}
 

@@ -93,7 +93,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_trust_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--trust-checkpoint``, which :func:`load_config` obeys."""
+    """Add ``--trust-checkpoint``, which :func:`load_config` and the converters obey."""
     parser.add_argument(
         '--trust-checkpoint',
         action='store_true',
@@ -298,7 +298,8 @@ def weights_unavailable(cfg: Config, error: URLError) -> InputError:
     """Explain that the weights that a config starts from could not be fetched."""
     from mmdet_digits.utils.starting_weights import options_without, weight_sources
 
-    sources = [(path, name) for path, name in weight_sources(cfg) if '://' in name]
+    failed = error.filename  # the source, as the loader says it
+    sources = [(p, s) for p, s in weight_sources(cfg) if s == failed or (not failed and '://' in s)]
     return InputError(
         f'The pretrained weights could not be fetched: {error.reason}.',
         ', '.join(f'{path}={name}' for path, name in sources),

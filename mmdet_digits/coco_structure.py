@@ -2,7 +2,6 @@
 
 import logging
 import re
-import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from mmdet_digits.categories import DIGITS, ZERO_ALIAS
 from mmdet_digits.coco_values import read_values
+from mmdet_digits.utils.arguments import quoted_list
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import read_json
 
@@ -182,7 +182,7 @@ def _wrong_categories(
         wrong = 'are none of the classes, and have boxes'
         fix = (
             'rename those that are digits; leave out the others: '
-            f'--ignore-classes {shlex.quote(",".join(dict.fromkeys(unknown)))} of '
+            f'--ignore-classes {quoted_list(dict.fromkeys(unknown))} of the tools with --ann or '
             'tools/prepare_data.py link, or of tools/check_data.py --fix OUT, which writes a copy '
             f'without them; or ignore_classes={[*dict.fromkeys(unknown)]} of the data set'
         )
@@ -303,7 +303,7 @@ def _bbox_problem(box: dict) -> str | None:
     if 'bbox' not in box:
         return 'no bbox'
     bbox = box['bbox']
-    if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(is_number, bbox)):
+    if not is_bbox(bbox):
         return f'bbox {bbox!r}, not four finite numbers'
     return f'bbox {bbox!r} with negative width or height' if min(bbox[2:]) < 0 else None
 
@@ -328,6 +328,11 @@ def is_id(value: Any) -> bool:
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number, and so is its sum with another one."""
     return type(value) in (int, float) and abs(value) <= LARGEST  # NaN is not
+
+
+def is_bbox(value: Any) -> bool:
+    """Whether a value is a list of four such numbers."""
+    return isinstance(value, list | tuple) and len(value) == 4 and all(map(is_number, value))
 
 
 def leads_out(name: str) -> bool:

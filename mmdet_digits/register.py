@@ -18,7 +18,7 @@ with redirect_stdout(None):  # mmdet prints twice that OneDL, which nothing here
     import mmdet.visualization
 
 import mmdet_digits.checkpoints.local_backend
-import mmdet_digits.checkpoints.schemes
+import mmdet_digits.checkpoints.sources
 import mmdet_digits.datasets.digits_dataset
 import mmdet_digits.datasets.synthetic_digits
 import mmdet_digits.datasets.transforms.canvas_resize
@@ -32,7 +32,7 @@ import mmdet_digits.engine.hooks.mean_loss_hook
 import mmdet_digits.engine.hooks.missed_validation_hook
 import mmdet_digits.engine.hooks.nonfinite_loss_hook
 import mmdet_digits.engine.hooks.peak_memory_hook
-import mmdet_digits.engine.hooks.run_estimate_hook
+import mmdet_digits.engine.hooks.sanity_validation_hook
 import mmdet_digits.engine.hooks.throughput_hook
 import mmdet_digits.engine.loops.resumable_train_loop
 import mmdet_digits.engine.loops.val_loss_loop

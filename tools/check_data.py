@@ -23,7 +23,7 @@ from mmdet_digits.datasets.checks.splits import (
     known_images,
     split_name,
 )
-from mmdet_digits.utils.arguments import name_list, positive
+from mmdet_digits.utils.arguments import add_ignore_classes, positive
 from mmdet_digits.utils.checks import Check, Status
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import check_writable
@@ -57,13 +57,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help='with --fix: leave out what cannot be repaired, however much it is',
     )
-    parser.add_argument(
-        '--ignore-classes',
-        type=name_list,
-        default=[],
-        metavar='A,B',
-        help='leave out categories of these names, with their boxes',
-    )
+    add_ignore_classes(parser)
     parser.add_argument('--json', action='store_true', help='print JSON for machines')
     parser.add_argument(
         '--workers', type=positive, metavar='N', help='threads (default: one per CPU)'

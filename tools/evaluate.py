@@ -12,6 +12,7 @@ from mmdet_digits.evaluation.assembly_files import choose_assembly
 from mmdet_digits.evaluation.functional.true_numbers import GT_ORDERS
 from mmdet_digits.evaluation.offline import evaluate_predictions
 from mmdet_digits.evaluation.predictions import read_predictions
+from mmdet_digits.utils.arguments import add_ignore_classes
 from mmdet_digits.utils.files import check_outputs, write_file
 from mmdet_digits.visualization.metrics_table import metrics_table
 
@@ -23,6 +24,7 @@ def parse_args():
     parser.add_argument(
         '--assembly', metavar='PRESET|FILE.json', help='default: that of the predictions'
     )
+    add_ignore_classes(parser)
     parser.add_argument('--gt-order', choices=GT_ORDERS, default='left', help='default: left')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures here')
     parser.add_argument('--overwrite', action='store_true', help='replace an earlier FILE')
@@ -37,7 +39,7 @@ def main():
     assembly, which = choose_assembly(args.assembly, args.pred)
     metrics = evaluate_predictions(
         read_predictions(args.pred),
-        read_annotations(args.ann),
+        read_annotations(args.ann, args.ignore_classes),
         assembly,
         args.gt_order,
     )

@@ -16,7 +16,6 @@ An image's id is the number that its file name is; unless all are such numbers a
 """
 
 import argparse
-import io
 import sys
 import time
 from pathlib import Path
@@ -52,7 +51,7 @@ from mmdet_digits.evaluation.submission import (
 from mmdet_digits.utils.arguments import fraction, positive
 from mmdet_digits.utils.checks import first_ten
 from mmdet_digits.utils.errors import InputError, RunError
-from mmdet_digits.utils.files import check_outputs, write_file
+from mmdet_digits.utils.files import check_outputs, held_folder, write_file, write_image
 from mmdet_digits.utils.image_reading import MAX_PIXELS
 from mmdet_digits.visualization.digit_pictures import (
     draw_marks,
@@ -105,11 +104,7 @@ def main():
     args = parse_args()
     import mmdet_digits.register  # noqa: F401  (operators before mmdet)
 
-    # isort: split
-    from mmdet_digits.apis.predictor import collect_predictions
-
     paths = find_images(args.images)
-    ids = number_images(paths)
     outputs = {name: args.out / name for name in ('pred.json', 'pred.csv', 'numbers.csv')}
     files = [*outputs.values(), assembly_file(outputs['pred.json'])]
     pictures = args.out / 'pictures'
@@ -117,10 +112,19 @@ def main():
     check_apart(paths, files, pictures)
     cfg = load_config(args, splits=())
     assembly, said = choose_assembly(args, cfg)
-    console = Console(markup=False)
+    with held_folder(args.out):
+        results, failures = run(args, cfg, paths, outputs, assembly, pictures)
+    print(f'assembly: {said}\nwritten to {args.out}')
+    report_problems(results, paths, failures)
+
+
+def run(args, cfg, paths, outputs, assembly, pictures):
+    """Predict, write, draw; return the results and what went wrong, by the index of the image."""
+    from mmdet_digits.apis.predictor import collect_predictions
+
+    console, ids = Console(markup=False), number_images(paths)
     results, seconds = predict(load_model(args, cfg), cfg, paths, args, console)
     failures = {result.index: result.error for result in results if result.error}
-    read = len(paths) - len(failures)
     predictions = collect_predictions(results, ids, args.score_thr, str(outputs['pred.json']))
     detections = predictions.to_detections(ids, 'the images')
     numbers = assemble_numbers(detections, assembly)
@@ -129,16 +133,14 @@ def main():
     write_assembly_beside(outputs['pred.json'], assembly)
     write_file(outputs['pred.csv'], numbers_csv(ids, numbers.strings))
     write_file(outputs['numbers.csv'], numbers_table(ids, names, detections, numbers))
+    read, found = len(paths) - len(failures), int((numbers.strings != NO_NUMBER).sum())
     if args.draw:
         failures |= draw(pictures, paths, set(failures), detections, numbers, args, console)
-
-    found = int((numbers.strings != NO_NUMBER).sum())
     print(
         f'{read:,} images in {seconds:.1f} s ({read / seconds:.1f} images/s): '
-        f'{len(predictions):,} detections, {found:,} numbers\n'
-        f'assembly: {said}\nwritten to {args.out}'
+        f'{len(predictions):,} detections, {found:,} numbers'
     )
-    report_problems(results, paths, failures)
+    return results, failures
 
 
 def report_problems(results, paths, failures):
@@ -215,9 +217,8 @@ def draw(folder, paths, unread, detections, numbers, args, console):
                 picture = draw_marks(
                     load_rgb(path, args.max_pixels), read_marks(detections, numbers, image)
                 )
-                png = io.BytesIO()
-                with_caption(picture, caption(numbers, image)).save(png, 'PNG')
-                write_file(folder / names[image], png.getvalue())
+                picture = with_caption(picture, caption(numbers, image))
+                write_image(folder / names[image], picture)
                 earlier.discard(folder / names[image])
             except RunError:  # a full disk, for this picture and the next
                 raise

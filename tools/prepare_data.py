@@ -15,7 +15,7 @@ from mmdet_digits.datasets.synthetic.ingredients import INGREDIENTS, all_but
 from mmdet_digits.datasets.synthetic.parameters import LOOKS
 from mmdet_digits.datasets.synthetic.spec import draw_image
 from mmdet_digits.datasets.synthetic.writer import SplitSummary
-from mmdet_digits.utils.arguments import name_list
+from mmdet_digits.utils.arguments import add_ignore_classes
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import check_outputs, check_writable
 from mmdet_digits.utils.pipes import reader_may_leave
@@ -24,7 +24,7 @@ from mmdet_digits.visualization.progress import image_progress
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEFAULT_OUT = Path('data/digits')
 CONFIG = 'configs/digits/frcnn_tiny.py'
-NO_TEST_LABELS = """There is no test.json: tools/test.py needs another set to measure, e.g. valid:
+NO_TEST_LABELS = """There are no test labels; tools/test.py needs other ones to measure, e.g. valid:
   python tools/test.py {config} CHECKPOINT{root} --cfg-options \\
     test_dataloader.dataset.ann_file=valid.json test_dataloader.dataset.data_prefix.img=valid/ \\
     test_evaluator.0.ann_file={valid}"""
@@ -57,13 +57,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         text = f'take so many images of train, or this fraction (0.1), as {split}, at random'
         link.add_argument(f'--{split}', metavar='N|FRACTION', help=text)
     link.add_argument('--seed', type=int, default=0, metavar='N', help='same seed, same split')
-    link.add_argument(
-        '--ignore-classes',
-        type=name_list,
-        default=[],
-        metavar='A,B',
-        help='leave out categories of these names, with their boxes',
-    )
+    add_ignore_classes(link)
     for command in (draw, link):
         command.add_argument('--debug', action='store_true', help='show tracebacks')
     return parser.parse_args(argv)

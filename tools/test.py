@@ -24,6 +24,7 @@ from mmdet_digits.cli import (
     use_tta,
 )
 from mmdet_digits.evaluation.assembly_files import (
+    assembly_file,
     assembly_of,
     describe_assembly,
     write_assembly_beside,
@@ -81,10 +82,12 @@ def check_places(args, cfg):
     dataset = cfg.test_dataloader.dataset
     names = (dataset.get('ann_file'), dataset.get('data_prefix', {}).get('img'))
     data = [Path(dataset.get('data_root') or '', name) for name in names if name]
-    files = filter(None, [args.out, args.submission])
+    files = [args.out, assembly_file(args.out)] if args.out else []
+    files += [args.submission] if args.submission else []
     shown = [args.show_dir] if args.show_dir and Path(args.show_dir).is_absolute() else []
     check_outputs(files, args.overwrite, shown, [args.config, args.checkpoint, *data])
-    check_outputs([Path(cfg.work_dir, 'metrics.json')], overwrite=True)
+    own = ('predictions.pkl', 'pred.json', 'numbers.csv', 'metrics.json')
+    check_outputs([Path(cfg.work_dir, name) for name in own], overwrite=True)
 
 
 def run(args, cfg, assembly):

@@ -11,8 +11,8 @@ default_hooks = dict(
     ),
 )
 custom_hooks = [
-    dict(type='ExecutionHook', channels_last=True, compile=False, tf32=None),
-    dict(type='RunEstimateHook'),
+    dict(type='ExecutionHook', channels_last=True, tf32=None),
+    dict(type='SanityValidationHook'),
     dict(type='MissedValidationHook'),
     dict(type='NonFiniteLossHook'),
     dict(type='PeakMemoryHook'),

@@ -11,9 +11,8 @@ from functools import cache
 from pathlib import Path
 
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import read_file
+from mmdet_digits.utils.files import IMAGE_SUFFIXES, is_image_name, natural_key, read_file
 
-SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 MAP_HEADER = ('image_id', 'file_name')
 
 
@@ -39,14 +38,15 @@ def find_images(arguments: Sequence[str | Path]) -> list[Path]:
         files = [file for path in paths for file in _files(path)]
         if not files:
             raise InputError(
-                f'{argument}: no image there.\n'
-                f'  found:    {"a folder without images" if paths else "nothing"}\n'
-                f'  expected: a file, a folder with {", ".join(SUFFIXES)} files, or a pattern such '
-                "as 'photos/**/*.jpg'\n  fix: correct the path"
+                f'{argument}: no image there.',
+                'a folder without images' if paths else 'nothing',
+                f'a file, a folder with {", ".join(IMAGE_SUFFIXES)} files, or a pattern such as '
+                "'photos/**/*.jpg'",
+                'correct the path',
             )
         for file in files:
             found.setdefault(file.absolute(), file)
-    return sorted(found.values(), key=_natural)
+    return sorted(found.values(), key=natural_key)
 
 
 def number_images(paths: Sequence[Path]) -> list[int]:
@@ -184,16 +184,10 @@ def _walk(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
             continue
         if os.path.isdir(path):  # noqa: PTH112
             yield from _walk(path, above | {real})
-        elif path.suffix.lower() in SUFFIXES:
+        elif is_image_name(path.name):
             yield path
 
 
 def _real(path: Path) -> Path:
     """Where a path leads in the end; unlike ``Path.resolve``, also for a link to itself."""
     return Path(os.path.realpath(path))
-
-
-def _natural(path: Path) -> list:
-    """Order digits in a name by their value; the parent folders come first."""
-    parts = re.split('([0-9]+)', str(path))
-    return [int(part) if n % 2 else part for n, part in enumerate(parts)]

@@ -4,7 +4,8 @@ import difflib
 import os
 import runpy
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import mmdet
@@ -86,12 +87,10 @@ def run_mmdet_tool(name: str, arguments: Sequence[str], data_root: Path | str) -
     """
     script = str(find_tool(name))
     os.environ['DIGITS_DATA_ROOT'] = str(data_root)
-    if name.startswith('analyze_results'):  # it knows image loaders by their class, mmcv's only
-        for loader in ('LoadImageFromFile', 'LoadCheckedImage'):
-            TRANSFORMS.register_module(name=loader, module=LoadImageFromFile, force=True)
     sys.argv = [script, *arguments]
     try:
-        runpy.run_path(script, run_name='__main__')
+        with image_loader(LoadImageFromFile if name.startswith('analyze_results') else None):
+            runpy.run_path(script, run_name='__main__')
     except FileNotFoundError as error:
         raise InputError(
             f'{error.filename}: no such file.',
@@ -99,3 +98,20 @@ def run_mmdet_tool(name: str, arguments: Sequence[str], data_root: Path | str) -
             f'what mmdet_tool.py {name} --help asks for',
             'correct the path',
         ) from error
+
+
+@contextmanager
+def image_loader(loader: type | None) -> Iterator[None]:
+    """Within, mmdet's registry has another class that loads images, or its own for None.
+
+    ``analyze_results`` knows image loaders by their class, mmcv's only.
+    """
+    names = ('LoadImageFromFile', 'LoadCheckedImage')
+    before = {name: TRANSFORMS.get(name) for name in names if loader}
+    try:
+        for name in before:
+            TRANSFORMS.register_module(name=name, module=loader, force=True)
+        yield
+    finally:
+        for name, own in before.items():
+            TRANSFORMS.register_module(name=name, module=own, force=True)

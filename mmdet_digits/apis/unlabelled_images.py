@@ -8,9 +8,9 @@ from mmengine.logging import print_log
 
 from mmdet_digits.apis.image_list import number_images
 from mmdet_digits.datasets.coco_files import CATEGORIES
-from mmdet_digits.datasets.converters.image_sizes import image_files, image_size
+from mmdet_digits.datasets.converters.image_sizes import image_size
 from mmdet_digits.utils.config_data import split_of
-from mmdet_digits.utils.files import write_file
+from mmdet_digits.utils.files import image_files, write_file
 
 LISTING = 'test_images.json'
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from mmengine.logging import print_log
-from mmengine.optim import _ParamScheduler
+from mmengine.optim import ReduceOnPlateauParamScheduler, _ParamScheduler
 from torch import Tensor
 
 from mmdet_digits.checkpoints.reading import EXPECTED
@@ -123,6 +123,8 @@ def check_schedulers(
     """
     for number, (state, scheduler) in enumerate(zip(states, schedulers, strict=False)):
         own = scheduler.state_dict()
+        if isinstance(scheduler, ReduceOnPlateauParamScheduler):
+            own['best'] = float(own['best'])  # a whole number until there is a metric
         for name, value in state.items():
             place = f'{path}: not a checkpoint of this config: param_schedulers[{number}].{name}'
             fix = 'use another checkpoint, or the config that this one was trained with'

@@ -1,25 +1,25 @@
 """The one way in which this project reads a checkpoint."""
 
-import io
 import logging
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
+from zipfile import ZipFile
 
 import torch
 from mmengine.logging import print_log
-from torch.serialization import MAGIC_NUMBER, safe_globals
+from torch.serialization import add_safe_globals, clear_safe_globals, get_safe_globals
 
-from mmdet_digits.checkpoints.archive import read_pickle
-from mmdet_digits.checkpoints.rehearsal import rehearse
 from mmdet_digits.checkpoints.safetensors_files import SUFFIX, read_safetensors
-from mmdet_digits.checkpoints.stand_ins import STAND_INS, RefusedError
 from mmdet_digits.utils.errors import InputError
 
 EXPECTED = 'a .pth file that tools/train.py wrote, or a .safetensors file'
 ZIP = b'PK\x03\x04'
+NAME_IN_PICKLE = re.compile(r'GLOBAL ([\w.]+) (?:was not|whose)')
+"""A function or class that a checkpoint asks for, in torch's message."""
 
 _trusting = False
 
@@ -30,54 +30,51 @@ def trust_checkpoints() -> None:
     _trusting = True
 
 
-def read_checkpoint(path: Path | str, map_location: str | Callable | None = 'cpu') -> dict:
+def read_checkpoint(path: Path | str) -> dict:
     """Read a checkpoint. No code in it runs, unless :func:`trust_checkpoints` was called.
 
-    It is checked for damage from end to end, gone through once without calling anything it names,
-    and then loaded by ``torch.load(weights_only=True)`` with stand-ins for the few types that
-    MMEngine's checkpoints need.
+    It is checked for damage from end to end, and loaded by ``torch.load(weights_only=True)``
+    without any allow-list.
 
     Args:
         path: a ``.pth`` file in any format of ``torch.save``, or a ``.safetensors`` file.
-        map_location: as for ``torch.load``; tensors of a ``.safetensors`` file are on the CPU.
+
+    Returns:
+        Its content, tensors on the CPU.
 
     Raises:
-        InputError: it is no checkpoint, is damaged, or asks for what no checkpoint needs.
+        InputError: it is no checkpoint, is damaged, or asks for more than tensors and plain values.
     """
-    path = Path(path)
-    _check_file(path)
-    with _explained(path):
-        if path.suffix == SUFFIX:
-            checkpoint = read_safetensors(path)
-        elif _trusting:
-            print_log(
-                f'{path}: trusted. Code in it runs now.', logger='current', level=logging.WARNING
-            )
-            checkpoint = torch.load(path, map_location, weights_only=False)
-        else:
-            _rehearse_file(path)
-            checkpoint = _load_safely(path, map_location)
-    return _checked(checkpoint, path)
+    return _read(Path(path), whole=True, mapped=False)
 
 
 def inspect_checkpoint(path: Path | str, whole: bool = True) -> dict:
-    """Check a checkpoint for damage from end to end, without loading its tensors.
+    """Read a checkpoint, but leave its tensors in the file until they are used.
 
     Args:
-        path: a ``.pth`` file.
-        whole: whether to read its tensors too; only damage elsewhere is found without.
+        path: as for :func:`read_checkpoint`.
+        whole: whether to check the tensors for damage too.
 
     Returns:
-        Its content, with an object that says nothing in the place of each tensor.
+        Its content.
 
     Raises:
         InputError: as for :func:`read_checkpoint`.
     """
-    path = Path(path)
+    return _read(Path(path), whole, mapped=True)
+
+
+def _read(path: Path, whole: bool, mapped: bool) -> dict:
     _check_file(path)
     with _explained(path):
-        content = _rehearse_file(path, whole)
-    return _checked(content, path)
+        if path.suffix == SUFFIX:
+            checkpoint = read_safetensors(path)
+        else:
+            zipped = _starts(path) == ZIP  # files from before torch 1.6 are no archives
+            if zipped and whole:
+                _check_sums(path)
+            checkpoint = _load(path, mapped and zipped)
+    return _checked(checkpoint, path)
 
 
 def _check_file(path: Path) -> None:
@@ -87,25 +84,31 @@ def _check_file(path: Path) -> None:
     raise InputError(f'{path}: no checkpoint.', found, EXPECTED, 'correct the path')
 
 
-def _rehearse_file(path: Path, whole: bool = True) -> Any:
-    size = path.stat().st_size
-    with path.open('rb') as file:
-        if file.read(len(ZIP)) == ZIP:
-            return rehearse(io.BytesIO(read_pickle(path, whole)), size)
-        file.seek(0)  # the format before torch 1.6: five pickles, then the numbers
-        if rehearse(file, size) != MAGIC_NUMBER:
-            raise ValueError('no file of torch.save')
-        _protocol, _system, content, _keys = (rehearse(file, size) for _ in range(4))
-        return content
+def _check_sums(path: Path) -> None:
+    """Compare the content with its checksums, which torch does not look at."""
+    with ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged:
+        raise ValueError(f'{damaged} is not what its checksum says')
 
 
-def _load_safely(path: Path, map_location: str | Callable | None) -> Any:
+def _load(path: Path, mapped: bool) -> Any:
+    if not _trusting:
+        with _no_allow_list():
+            return torch.load(path, 'cpu', weights_only=True, mmap=mapped)
+    print_log(f'{path}: trusted. Code in it runs now.', 'current', logging.WARNING)
+    return torch.load(path, 'cpu', weights_only=False, mmap=mapped)
+
+
+@contextmanager
+def _no_allow_list() -> Iterator[None]:
+    """Set aside what some package may have allowed checkpoints to ask for."""
+    allowed = get_safe_globals()
+    clear_safe_globals()
     try:
-        with safe_globals([(stand_in, name) for name, stand_in in STAND_INS.items()]):
-            return torch.load(path, map_location, weights_only=True)
-    except UnpicklingError as error:
-        reason = str(error).partition('WeightsUnpickler error: ')[2].strip().partition('\n')[0]
-        raise RefusedError(f"what torch's safe loader does not know: {reason}") from error
+        yield
+    finally:
+        add_safe_globals(allowed)
 
 
 def _checked(checkpoint: Any, path: Path) -> dict:
@@ -126,32 +129,49 @@ def _explained(path: Path) -> Iterator[None]:
     """Turn whatever goes wrong within into one message."""
     try:
         yield
-    except RefusedError as error:
-        raise InputError(
-            f'{path}: refused, since loading it could run code or take all memory.',
-            str(error),
-            'tensors, numbers and texts, as tools/train.py writes them',
-            'get the weights as .safetensors; or, if you trust whoever made this file with '
-            'everything you have on this machine, add --trust-checkpoint',
-        ) from None
     except InputError:
         raise
+    except UnpicklingError as error:
+        name = NAME_IN_PICKLE.search(str(error))
+        if not _trusting and (name or _starts(path) == ZIP):
+            raise _refused(path, name[1] if name else _reason(error)) from None
+        raise _unreadable(path, error) from error
     except Exception as error:  # what is raised depends on where the bytes stop making sense
-        raise InputError(
-            f'{path}: cannot be read as a checkpoint.',
-            f'{_kind(path, error)} ({path.stat().st_size:,} bytes)',
-            EXPECTED,
-            'copy the file again, or use another checkpoint',
-        ) from error
+        raise _unreadable(path, error) from error
 
 
-def _kind(path: Path, error: Exception) -> str:
-    """Say what a file is that cannot be read."""
-    reason = str(error).strip().partition('\n')[0] or type(error).__name__
-    with path.open('rb') as file:
-        start = file.read(len(ZIP))
+def _refused(path: Path, found: str) -> InputError:
+    of_mmengine = found.startswith(('mmengine.', 'numpy.'))
+    return InputError(
+        f'{path}: refused, since loading it could run code.',
+        found + ', as in checkpoints of MMEngine and of earlier versions' * of_mmengine,
+        'tensors, numbers and texts, as tools/train.py writes them',
+        'get the weights as .safetensors; or, if you trust whoever made this file with everything '
+        'you have on this machine, add --trust-checkpoint '
+        '(tools/model_converters/checkpoint2safetensors.py takes it too, and makes such a file)',
+    )
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    found = 'neither an archive nor a pickle of torch, or only the beginning of one'
     if path.suffix == SUFFIX:
-        return f'no whole {SUFFIX} file: {reason}'
-    if start == ZIP:
-        return f'an archive that is cut off or damaged: {reason}'
-    return 'neither an archive nor a pickle of torch, or only the beginning of one'
+        found = f'no whole {SUFFIX} file: {_reason(error)}'
+    elif _starts(path) == ZIP:
+        found = f'an archive that is cut off or damaged: {_reason(error)}'
+    return InputError(
+        f'{path}: cannot be read as a checkpoint.',
+        f'{found} ({path.stat().st_size:,} bytes)',
+        EXPECTED,
+        'copy the file again, or use another checkpoint',
+    )
+
+
+def _reason(error: Exception) -> str:
+    """What torch says, without its advice to run what the file holds."""
+    text = str(error).rpartition('WeightsUnpickler error:')[2].strip()
+    return re.split(r'\n| In PyTorch ', text)[0] or type(error).__name__
+
+
+def _starts(path: Path) -> bytes:
+    with path.open('rb') as file:
+        return file.read(len(ZIP))

@@ -3,8 +3,9 @@
 import logging
 from pathlib import Path
 
-from mmengine.logging import HistoryBuffer, print_log
+from mmengine.logging import print_log
 
+from mmdet_digits.checkpoints.plain_state import is_history
 from mmdet_digits.checkpoints.reading import inspect_checkpoint
 from mmdet_digits.utils.errors import InputError
 
@@ -53,7 +54,7 @@ def check_resumable(path: Path) -> dict:
         path: the checkpoint.
 
     Returns:
-        What it holds, without tensors.
+        What it holds, its tensors still in the file.
 
     Raises:
         InputError: it is damaged, or lacks something.
@@ -67,9 +68,7 @@ def check_resumable(path: Path) -> dict:
     ]
     if 'message_hub' not in lacking:
         histories = content['message_hub'].get('log_scalars')
-        if not isinstance(histories, dict) or not all(
-            type(history) is HistoryBuffer for history in histories.values()
-        ):
+        if not isinstance(histories, dict) or not all(map(is_history, histories.values())):
             lacking.append('message_hub.log_scalars')
     schedulers = content.get('param_schedulers', [])
     if not isinstance(schedulers, list) or not all(isinstance(s, dict) for s in schedulers):

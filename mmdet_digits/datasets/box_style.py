@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import least_squares
 
+from mmdet_digits.boxes import corners, ious
 from mmdet_digits.coco_structure import is_number
-from mmdet_digits.datasets.boxes import paired_ious
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import read_json, write_file
 
@@ -107,7 +107,7 @@ def fit_box_style(
                 'give more images, a lower --score-thr, or the predictions of a better model',
             )
         style = _fit(tight[kept], styled[kept])
-        agree = paired_ious(style.apply(tight), styled) >= iou_thr
+        agree = ious(corners(style.apply(tight)), corners(styled)) >= iou_thr
         if np.array_equal(agree, kept):
             break
         kept = agree
@@ -135,13 +135,6 @@ def _fit_axis(low: np.ndarray, high: np.ndarray, size: np.ndarray) -> list[float
         return np.concatenate([offset - before * size - low, offset + behind * size - high])
 
     return least_squares(errors, np.zeros(3), loss='soft_l1', f_scale=ERROR).x.tolist()
-
-
-def clip_boxes(bboxes: np.ndarray, width: float, height: float) -> np.ndarray:
-    """Cut (N, 4) boxes at the edges of their image."""
-    low, high = bboxes[:, :2], bboxes[:, :2] + bboxes[:, 2:]
-    low, high = (np.clip(corner, 0, (width, height)) for corner in (low, high))
-    return np.concatenate([low, high - low], axis=1)
 
 
 def read_box_style(path: Path | str) -> BoxStyle:

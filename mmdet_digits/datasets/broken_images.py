@@ -1,7 +1,6 @@
 """What to do about an image or a box that is broken: stop, or skip it and count."""
 
 import logging
-import math
 from collections.abc import Callable, Sequence
 from itertools import chain
 
@@ -122,22 +121,13 @@ def check_policy(policy: str, max_share: float, test_mode: bool) -> None:
         )
 
 
-def is_bbox(bbox: object) -> bool:
-    """Whether an annotation's ``bbox`` is four finite numbers."""
-    return (
-        isinstance(bbox, Sequence)
-        and len(bbox) == 4
-        and all(isinstance(value, int | float) and math.isfinite(value) for value in bbox)
-    )
-
-
 def broken_boxes(img_path: str, ann_file: str, annotations: Sequence[dict]) -> InputError:
     """Name the broken boxes of an image.
 
     Args:
         img_path: the image.
         ann_file: where the boxes stand.
-        annotations: those whose ``bbox`` :func:`is_bbox` refuses.
+        annotations: those whose ``bbox`` :func:`mmdet_digits.coco_structure.is_bbox` refuses.
     """
     return InputError(
         f'{img_path}: broken box.',

@@ -11,12 +11,11 @@ from mmdet.registry import DATASETS
 from mmengine.logging import MMLogger
 
 from mmdet_digits.categories import DIGITS, ZERO_ALIAS, map_categories
-from mmdet_digits.coco_structure import name_problem, read_coco, unusable_name
+from mmdet_digits.coco_structure import is_bbox, name_problem, read_coco, unusable_name
 from mmdet_digits.datasets.broken_images import (
     BrokenImages,
     broken_boxes,
     check_policy,
-    is_bbox,
     or_skip,
 )
 from mmdet_digits.utils.errors import InputError

@@ -7,6 +7,7 @@ from mmdet.registry import DATASETS
 from mmengine.dataset import BaseDataset
 from mmengine.logging import MMLogger
 
+from mmdet_digits.boxes import corners
 from mmdet_digits.datasets.digits_dataset import DigitsDataset
 from mmdet_digits.datasets.synthetic import Scene, SceneSource, draw_scene, load_supplies
 from mmdet_digits.datasets.synthetic.folders import SPLITS
@@ -114,9 +115,7 @@ def check_extent(length: int, split: str) -> None:
 
 def instances(scene: Scene) -> list[dict]:
     """The boxes of a scene as mmdet's data sets list them: corners, label, not ignored."""
-    corners = scene.bboxes.copy()
-    corners[:, 2:] += corners[:, :2]
     return [
         {'bbox': box, 'bbox_label': int(digit), 'ignore_flag': 0}
-        for box, digit in zip(corners.tolist(), scene.digits, strict=True)
+        for box, digit in zip(corners(scene.bboxes).tolist(), scene.digits, strict=True)
     ]

@@ -6,11 +6,15 @@ Every tool imports this, also one that needs no torch.
 import os
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 
 from mmdet_digits.utils.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 VARIABLES = {
     'pytorch': ('RANK', 'WORLD_SIZE'),
@@ -122,3 +126,10 @@ def join_processes(cfg: Config) -> None:
     cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel'))
     cfg.model_wrapper_cfg.setdefault('broadcast_buffers', False)  # as MMEngine's default has it
     cfg.model_wrapper_cfg.device_ids = None
+
+
+def unwrapped(model: 'nn.Module') -> 'nn.Module':
+    """The model itself, without what distributes it."""
+    from mmengine.model import is_model_wrapper
+
+    return model.module if is_model_wrapper(model) else model

@@ -1,21 +1,16 @@
-"""How fast a model runs, not what it computes: threads, memory, its layout, compilation."""
+"""How fast a model runs, not what it computes: threads, memory, its layout."""
 
 import ctypes
 import os
 import platform
-import shutil
 
 import joblib
 import torch
-from mmdet.models.detectors.base import BaseDetector
 from mmengine.utils import apply_to
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
-from mmdet_digits.utils.errors import InputError
-
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
-COMPILERS = ('c++', 'g++', 'clang++', 'cl')
 WITH_TENSORS = ('state_dict', 'ema_state_dict', 'optimizer')
 """What of a checkpoint holds tensors of the shapes of the weights."""
 
@@ -48,33 +43,6 @@ def keep_freed_memory() -> bool:
         libc.mallopt(option, 2**31 - 1 if option == M_TRIM_THRESHOLD else 2**30)
         for option in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD)
     )
-
-
-def compile_features(model: nn.Module, **options) -> None:
-    """Compile the backbones and necks of the detectors within a model, at their next call.
-
-    In place: names of weights stay as they are. RPN and RoI head stay in Python, since the number
-    of their boxes differs from image to image.
-
-    Args:
-        model: a detector, or what wraps one.
-        **options: of :func:`torch.compile`.
-
-    Raises:
-        InputError: there is no C++ compiler.
-    """
-    if 'CXX' not in os.environ and not any(map(shutil.which, COMPILERS)):
-        raise InputError(
-            'ExecutionHook is to compile backbone and neck, which takes a C++ compiler.',
-            'none',
-            f'one of {", ".join(COMPILERS)} on the PATH, or its path in CXX',
-            'install one, or set compile=False where custom_hooks has the ExecutionHook',
-        )
-    for detector in model.modules():
-        if isinstance(detector, BaseDetector):
-            detector.backbone.compile(**options)
-            if detector.with_neck:
-                detector.neck.compile(**options)
 
 
 def follow_parameters(optimizer: Optimizer) -> None:

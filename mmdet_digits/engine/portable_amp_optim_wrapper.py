@@ -5,12 +5,16 @@ from contextlib import contextmanager
 
 import torch
 from mmdet.registry import OPTIM_WRAPPERS
+from mmengine.device import get_device
 from mmengine.logging import MMLogger
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import nn
 
 BFLOAT16_OF_CPUS = ('avx512_bf16', 'amx_bf16', 'bf16')
 """What torch calls the instructions for bfloat16, of x86 and of ARM."""
+
+ALLOWED = {'cuda': ('float16', 'bfloat16'), 'cpu': ('bfloat16',)}
+"""The precisions that MMEngine trains in by autocast; on other devices none."""
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -19,7 +23,8 @@ class PortableAmpOptimWrapper(AmpOptimWrapper):
 
     bfloat16 has float32's range of exponents and needs no loss scaling. It is the choice wherever
     the chip computes in it, and on every CPU, where MMEngine's wrapper refuses to start. Older GPUs
-    get float16 with a gradient scaler, as MMEngine does. The choice is logged once.
+    get float16 with a gradient scaler, as MMEngine does. On Apple's mps MMEngine has no autocast,
+    so there it is float32. The choice is logged once.
 
     Args:
         loss_scale: ``'dynamic'``, a fixed scale, or the arguments of
@@ -35,7 +40,7 @@ class PortableAmpOptimWrapper(AmpOptimWrapper):
     """
 
     def __init__(self, loss_scale: str | float | dict = 'dynamic', dtype='auto', **kwargs) -> None:
-        device = 'cuda' if torch.cuda.is_available() else 'cpu'
+        device = get_device()
         self.cast_dtype = autocast_dtype(device, dtype)
         if self.cast_dtype is torch.float16:
             super().__init__(loss_scale=loss_scale, dtype=self.cast_dtype, **kwargs)
@@ -46,9 +51,10 @@ class PortableAmpOptimWrapper(AmpOptimWrapper):
             self.loss_scaler = torch.amp.GradScaler(device, enabled=False)
             remark = 'no loss scaling needed'
         if self.cast_dtype is torch.float32:
-            MMLogger.get_current_instance().info(
-                f'Full precision: this {device} has no instructions for bfloat16.'
+            lacks = (
+                'instructions for bfloat16' if device == 'cpu' else 'mixed precision in MMEngine'
             )
+            MMLogger.get_current_instance().info(f'Full precision: this {device} has no {lacks}.')
             return
         if self.cast_dtype is torch.bfloat16 and not computes_bfloat16(device):
             remark += '; without instructions for it this may be slower than float32'
@@ -82,20 +88,23 @@ class PortableAmpOptimWrapper(AmpOptimWrapper):
 def autocast_dtype(
     device: str, dtype: str | torch.dtype | None = 'auto', has_bfloat16: bool | None = None
 ) -> torch.dtype:
-    """The dtype to train in on ``device`` (``'cuda'`` or ``'cpu'``).
+    """The dtype to train in on a device.
 
     Args:
-        device: where the model trains.
+        device: where the model trains, ``'cuda'``, ``'cpu'`` or ``'mps'``.
         dtype: what was asked for; ``'auto'`` or None for float16 on a GPU that does not compute in
-            bfloat16, and bfloat16 elsewhere; ``'native'`` for float32 on such a CPU.
+            bfloat16, float32 on mps and bfloat16 elsewhere; ``'native'`` for float32 also on a CPU
+            that does not.
         has_bfloat16: whether the device computes in bfloat16; None asks it.
 
     Raises:
         ValueError: the device cannot train in that dtype.
     """
-    allowed = ('float16', 'bfloat16') if device == 'cuda' else ('bfloat16',)
+    allowed = ALLOWED.get(device, ('float32',))
     name = 'auto' if dtype is None else str(dtype).removeprefix('torch.')
     if name in ('auto', 'native'):
+        if 'bfloat16' not in allowed:
+            return torch.float32
         has_bfloat16 = computes_bfloat16(device) if has_bfloat16 is None else has_bfloat16
         if name == 'native' and device == 'cpu' and not has_bfloat16:
             return torch.float32

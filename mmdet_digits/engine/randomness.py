@@ -43,27 +43,3 @@ def preserved_randomness() -> Iterator[None]:
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)
-
-
-def random_states() -> dict:
-    """The states of all generators, in types that ``torch.load(weights_only=True)`` takes."""
-    name, words, *rest = np.random.get_state()
-    states = dict(
-        python=random.getstate(),
-        numpy=(name, torch.from_numpy(words.astype(np.int64)), *rest),
-        torch=torch.get_rng_state(),
-    )
-    if torch.cuda.is_available():
-        states['cuda'] = torch.cuda.get_rng_state()
-    return states
-
-
-def set_random_states(states: dict) -> None:
-    """Put back what :func:`random_states` gave; CUDA's only where there is CUDA."""
-    version, words, gauss = states['python']
-    random.setstate((version, tuple(words), gauss))
-    name, words, *rest = states['numpy']
-    np.random.set_state((name, words.numpy().astype(np.uint32), *rest))
-    torch.set_rng_state(states['torch'])
-    if 'cuda' in states and torch.cuda.is_available():
-        torch.cuda.set_rng_state(states['cuda'])

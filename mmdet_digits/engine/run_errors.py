@@ -1,5 +1,6 @@
 """What to say when a run meets something that it cannot go on with."""
 
+import math
 import os
 import re
 import shutil
@@ -8,8 +9,6 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
-from mmdet_digits.engine.batch_reports import next_batch_size, size_report
-from mmdet_digits.utils.config_data import pad_size_divisor
 from mmdet_digits.utils.durable_files import NO_SPACE
 from mmdet_digits.utils.errors import RunError
 
@@ -59,7 +58,7 @@ def start_anew(work_dir: str) -> str:
         return go_on(work_dir)
     return (
         '\n       Then start anew from the last weights: --work-dir NEW --cfg-options '
-        f'load_from={last.read_text().strip()}'
+        f'load_from={last.read_text(encoding="utf-8").strip()}'
     )
 
 
@@ -112,13 +111,12 @@ def memory_full(
         batch: the batch that did not fit, if it was a batch.
     """
     size = cfg[loader].batch_size
-    divisor = pad_size_divisor(cfg)
-    found = [size_report(batch, divisor) if batch else f'no batch yet; {loader}.batch_size={size}']
+    found = [describe_batch(batch) if batch else f'no batch yet; {loader}.batch_size={size}']
     if torch.cuda.is_available():
         peak, total = torch.cuda.max_memory_allocated(), torch.cuda.mem_get_info()[1]
         found.append(f'at most {peak / 2**30:.2f} of {total / 2**30:.2f} GiB were in use')
     found.append(str(error).partition('\n')[0] or type(error).__name__)
-    smaller = next_batch_size(size)
+    smaller = size // 2  # needs about half of the memory beyond that of the model itself
     options = [f'--cfg-options {loader}.batch_size={smaller}'] if smaller else []
     if smaller and loader == 'train_dataloader':
         options[0] += ' --auto-scale-lr  (fits the learning rate to it)'
@@ -132,3 +130,9 @@ def memory_full(
         '\n       or '.join(options)
         + (start_anew if loader == 'train_dataloader' else go_on)(cfg.work_dir),
     )
+
+
+def describe_batch(batch: dict) -> str:
+    """How many images, each (C, H, W), a batch has, and the size of the largest."""
+    height, width = max((image.shape[-2:] for image in batch['inputs']), key=math.prod)
+    return f'{len(batch["inputs"])} images in a batch, the largest is {width} x {height} pixels'

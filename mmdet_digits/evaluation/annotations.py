@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.logging import MMLogger
 
+from mmdet_digits.boxes import corners
 from mmdet_digits.categories import map_categories
 from mmdet_digits.coco_structure import FORMAT, check_structure, read_coco
 from mmdet_digits.coco_values import read_values
@@ -121,10 +122,9 @@ def read_annotations(path: Path | str, ignore_classes: Sequence[str] = ()) -> An
             f'{path}: {(~counted).sum():,} of {len(counted):,} boxes do not count for the '
             'numbers (crowd, ignored, under 1 px, or outside their image)'
         )
-    corners = boxes.bboxes[counted]
-    corners[:, 2:] += corners[:, :2]
     labels, scores = boxes.labels[counted], boxes.scores[counted]
-    truth = Detections(rows[counted], corners, labels, scores, len(images))
+    bboxes = corners(boxes.bboxes[counted])
+    truth = Detections(rows[counted], bboxes, labels, scores, len(images))
     names = [image['file_name'] for image in images]
     return Annotations(str(path), ids, names, sizes, truth, boxes)
 

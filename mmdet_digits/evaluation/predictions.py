@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mmdet_digits.coco_structure import is_id, is_number, shortened
+from mmdet_digits.boxes import corners
+from mmdet_digits.coco_structure import is_bbox, is_id, is_number, shortened
 from mmdet_digits.evaluation.functional.detections import Detections
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import read_json
@@ -70,10 +71,8 @@ class Predictions:
                 f'{image_ids.max()}\n'
                 '  fix: give the predictions and the images of the same split'
             )
-        corners = np.concatenate(
-            [self.bboxes[:, :2], self.bboxes[:, :2] + self.bboxes[:, 2:]], axis=1
-        )
-        return Detections(order[at], corners, self.labels, self.scores, len(image_ids))
+        bboxes = corners(self.bboxes)
+        return Detections(order[at], bboxes, self.labels, self.scores, len(image_ids))
 
 
 def read_predictions(path: Path | str, may_be_empty: bool = False) -> Predictions:
@@ -154,7 +153,7 @@ def _problem(record: Any) -> str | None:
     image_id, bbox, score, category = (record[key] for key in KEYS)
     if not is_id(image_id):
         return f'image_id {image_id!r}, not a whole number'
-    if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(is_number, bbox)):
+    if not is_bbox(bbox):
         return f'bbox {bbox}, not four finite numbers'
     if bbox[2] < 0 or bbox[3] < 0:
         return f'bbox with negative {"width" if bbox[2] < 0 else "height"} {min(bbox[2:])}'

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch._utils import _rebuild_tensor_v2
 
-from mmdet_digits.checkpoints.stand_ins import NUMPY
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import read_file
 
@@ -32,9 +31,8 @@ ALLOWED = {
     ('torch._utils', '_rebuild_tensor_v2'): _rebuild_tensor_v2,
     ('torch.storage', '_load_from_bytes'): _load_storage,
     ('torch', 'Size'): torch.Size,
-    **{tuple(name.rsplit('.', 1)): stand_in for name, stand_in in NUMPY.items()},
 }
-"""All that a dump of DumpDetResults needs: tensors, arrays and numbers in dicts and lists."""
+"""All that a dump of DumpDetResults needs: tensors, numbers and texts in dicts and lists."""
 
 
 class _Unpickler(pickle.Unpickler):
@@ -50,7 +48,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def load_dump(path: Path | str) -> Any:
-    """Load a pickle of tensors, arrays, numbers, texts, dicts and lists.
+    """Load a pickle of tensors, numbers, texts, dicts and lists.
 
     Args:
         path: a file that ``tools/test.py --out`` wrote.
@@ -65,7 +63,7 @@ def load_dump(path: Path | str) -> Any:
         raise InputError(
             f'{path}: not loaded, since reading a pickle can run code.\n'
             f'  found:    {error or type(error).__name__}\n'
-            '  expected: tensors, arrays, numbers and texts in dicts and lists, as tools/test.py '
-            '--out writes them\n'
+            '  expected: tensors, numbers and texts in dicts and lists, as tools/test.py --out '
+            'writes them\n'
             '  fix: write the file again by tools/test.py --out, or give a pred.json'
         ) from error

@@ -164,7 +164,7 @@ def _largest_batch(run: RunHistory) -> dict[str, Any] | None:
     path = run.folder / LARGEST_BATCH
     if not path.is_file():
         return None
-    what = 'a JSON object with largest_batch and memory, as largest_batch.py writes it'
+    what = 'a JSON object with largest_batch and memory, as benchmarks/largest_batch.py writes it'
     content = read_json(path, what)
     if not isinstance(content, dict) or not {'largest_batch', 'memory'} <= set(content):
         raise InputError(

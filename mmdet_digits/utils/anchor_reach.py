@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mmdet_digits.boxes import ious
 from mmdet_digits.utils.checks import Check, Status
 from mmdet_digits.utils.config_data import pad_size_divisor
 from mmdet_digits.utils.config_keys import typed_dicts
@@ -40,17 +41,12 @@ def best_ious(
     """
     best = np.zeros(len(bboxes))
     centers = (bboxes[:, :2] + bboxes[:, 2:]) / 2
-    areas = (bboxes[:, 2:] - bboxes[:, :2]).prod(axis=1)
     for anchors, stride in zip(base_anchors, strides, strict=True):
         last_cell = np.ceil(sizes / stride) - 1
         for anchor in anchors:
             cell = np.rint((centers - (anchor[:2] + anchor[2:]) / 2) / stride)
             shift = np.clip(cell, 0, last_cell) * stride
-            left_top = np.maximum(bboxes[:, :2], anchor[:2] + shift)
-            right_bottom = np.minimum(bboxes[:, 2:], anchor[2:] + shift)
-            overlap = (right_bottom - left_top).clip(min=0).prod(axis=1)
-            union = areas + (anchor[2:] - anchor[:2]).prod() - overlap
-            best = np.maximum(best, overlap / union)
+            best = np.maximum(best, ious(bboxes, anchor + np.tile(shift, 2)))
     return best
 
 

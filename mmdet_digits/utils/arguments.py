@@ -1,6 +1,10 @@
 """Types for argparse whose messages say what was found and what was expected."""
 
-from argparse import ArgumentTypeError
+import csv
+import io
+import shlex
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterable
 
 
 def fraction(text: str) -> float:
@@ -31,5 +35,23 @@ def positive(text: str) -> int:
 
 
 def name_list(text: str) -> list[str]:
-    """Names with commas between them."""
-    return [name.strip() for name in text.split(',') if name.strip()]
+    """Names of a line of CSV, so that ``border,","`` is two of them."""
+    return [name.strip() for name in next(csv.reader([text]), [])]
+
+
+def quoted_list(names: Iterable[str]) -> str:
+    """The argument of a command line that :func:`name_list` reads these names from."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator='').writerow(names)
+    return shlex.quote(text.getvalue())
+
+
+def add_ignore_classes(parser: ArgumentParser) -> None:
+    """Add the option of the tools that read COCO files."""
+    parser.add_argument(
+        '--ignore-classes',
+        type=name_list,
+        default=[],
+        metavar='A,B',
+        help='leave out categories of these names, with their boxes',
+    )

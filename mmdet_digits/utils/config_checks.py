@@ -204,6 +204,25 @@ def check_learning_rate(cfg: Mapping, processes: int = 1) -> Check:
     )
 
 
+def check_machine(cfg: Mapping, device: str) -> Check:
+    """Tell who trains a ResNet-50 on a CPU which config is made for that.
+
+    Args:
+        cfg: a config.
+        device: what the training will run on, e.g. ``'cuda'``.
+    """
+    depth = (cfg['model'].get('backbone') or {}).get('depth')
+    if device != 'cpu' or not isinstance(depth, int) or depth < 50:
+        return Check('Machine', Status.OK, device)
+    return Check(
+        'The training will take hours or days.',
+        Status.WARN,
+        f'no GPU, and a backbone of depth {depth}',
+        'a GPU, or a small model',
+        'configs/digits/frcnn_tiny.py is made for machines without a GPU',
+    )
+
+
 def check_scales(cfg: Mapping) -> Check:
     """Check that validation and test see the images at a scale of the training."""
     trained = resize_scales(cfg.get('train_dataloader'))
@@ -223,6 +242,43 @@ def check_scales(cfg: Mapping) -> Check:
                 f'correct the scale of Resize in {name}_dataloader.dataset.pipeline',
             )
     return Check('Image scale', Status.OK, shown)
+
+
+def check_batch_independence(cfg: Mapping) -> Check:
+    """Check that images that are tested together are not padded to the size of one another."""
+    title = 'Same size in a batch'
+    for name in ('val', 'test'):
+        loader = cfg.get(f'{name}_dataloader') or {}
+        if loader.get('batch_size', 1) == 1:
+            continue
+        for owner, steps in pipelines(loader.get('dataset')):
+            if not any(gives_one_size(step) for step in steps):
+                return Check(
+                    'What is found in an image depends on the others of its batch.',
+                    Status.WARN,
+                    f'{name}_dataloader: images of {owner} are padded to the largest of each batch',
+                    'one size for all images, or batches of one',
+                    f"dict(type='CanvasResize', scale=(width, height)) in its pipeline, or "
+                    f'--cfg-options {name}_dataloader.batch_size=1',
+                )
+    return Check(title, Status.OK, 'yes')
+
+
+def pipelines(dataset: Any) -> Iterator[tuple[str, Sequence[Mapping]]]:
+    """The type and the pipeline of each data set that loads images, also of those inside others."""
+    for _, node in typed_dicts(dataset):
+        if node.get('pipeline'):
+            yield node['type'], node['pipeline']
+
+
+def gives_one_size(step: Mapping) -> bool:
+    """Whether all images have one size after a step of a pipeline."""
+    kind = str(step['type'])
+    if kind.endswith('CanvasResize'):
+        return True
+    if kind.endswith('Pad'):
+        return bool(step.get('size'))
+    return kind.endswith('Resize') and bool(step.get('scale')) and not step.get('keep_ratio', False)
 
 
 def resize_scales(loader: Any) -> list[tuple[float, float]]:

@@ -75,10 +75,10 @@ class CheckProcess:
         """Make the checks of the step with this title."""
         if self._process is None:
             self._start()
-        self._connection.send((title, subject))
         try:
+            self._connection.send((title, subject))
             return self._connection.recv()
-        except EOFError:
+        except (EOFError, ConnectionError):  # in this check, or before it
             self._process.join()
             code, self._process = self._process.exitcode, None
             printed = (

@@ -12,9 +12,8 @@ from pathlib import Path
 from mmdet_digits.utils import runtime_checks
 from mmdet_digits.utils.checks import Check, Status
 from mmdet_digits.utils.environment_checks import check_import, check_installation
-from mmdet_digits.utils.repository import DATA_ROOT, REPOSITORY
+from mmdet_digits.utils.repository import DATA_ROOT
 
-TINY = 'configs/digits/frcnn_tiny.py'
 REGISTER = 'mmdet_digits.register'
 #: The modules that have to be importable -> those that each needs.
 MODULES = {
@@ -62,15 +61,12 @@ class Step:
 
 def steps(subject: Subject) -> list[Step]:
     """Every step that there is for a subject."""
-    if subject.config:
-        model = [
-            Step('Config', 'config', check_config_file, (REGISTER,)),
-            Step('Config', 'parts of the config', check_config_parts, ('config',)),
-            Step('Config', 'mixed precision', check_mixed_precision, ('config',)),
-        ]
-    else:
-        model = [Step('Environment', 'mixed precision', check_mixed_precision, (REGISTER,))]
-    return [*environment_steps(), *model, Step('Data', 'data', check_data)]
+    config = [
+        Step('Config', 'config', check_config_file, (REGISTER,)),
+        Step('Config', 'parts of the config', check_config_parts, ('config',)),
+    ]
+    data = Step('Data', 'data', check_data)
+    return [*environment_steps(), *(config if subject.config else ()), data]
 
 
 def environment_steps() -> list[Step]:
@@ -113,14 +109,6 @@ def load_splits(config: str, data_root: str | None):
     return read_splits(coco_splits(load(config, data_root).to_dict()))
 
 
-def check_mixed_precision(subject: Subject) -> Check:
-    """Compare the precisions with the config's model, or with the tiny one."""
-    from mmdet_digits.utils.amp_check import check_amp
-
-    cfg = load(subject.config or str(REPOSITORY / TINY), subject.data_root)
-    return check_amp(cfg.to_dict())
-
-
 def check_config_file(subject: Subject) -> list[Check]:
     """Load the config, and look for keys that nothing reads."""
     from mmdet_digits.utils.preflight import unread_keys
@@ -139,7 +127,7 @@ def check_config_parts(subject: Subject) -> list[Check]:
 
     cfg = load(subject.config, subject.data_root)
     splits, _ = load_splits(subject.config, subject.data_root)
-    return check_config(cfg.to_dict(), splits, training=True, thorough=True)
+    return check_config(cfg.to_dict(), splits, training=True, ask=True)
 
 
 def check_data(subject: Subject) -> list[Check]:

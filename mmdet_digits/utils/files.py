@@ -31,6 +31,7 @@ LOCK = '.lock'
 NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 MOST_UNPACKED = 100  # times; gzip makes COCO files 10 to 30 times smaller
 LEAST_LIMIT = 2**26  # bytes
+IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 
 
 def read_file(path: Path | str, what: str) -> bytes:
@@ -111,6 +112,16 @@ def natural_key(name: object) -> tuple:
     parts = re.split('([0-9]+)', str(name))
     parts[1::2] = [(len(part.lstrip('0')), part.lstrip('0')) for part in parts[1::2]]
     return parts, str(name)
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file name has the ending of an image, in letters of any case."""
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122  (of many names)
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images of a folder, by name, numbers in names in their order."""
+    return sorted(filter(lambda path: is_image_name(path.name), folder.iterdir()), key=natural_key)
 
 
 def check_folder(folder: Path | str, what: str) -> None:
@@ -196,7 +207,7 @@ def _what_is(path: Path) -> str:
         return 'a link to nothing' if path.is_symlink() else ''
     except OSError as error:
         raise InputError(
-            f'{path}: cannot be written.', error.strerror, 'the name of a file', 'name another'
+            f'{path}: the system refuses it.', error.strerror, 'the name of a file', 'name another'
         ) from error
     if stat.S_ISDIR(found.st_mode):
         return 'a folder'
@@ -228,7 +239,7 @@ def check_writable(folder: Path | str) -> None:
 def held_folder(folder: Path | str, name: str = LOCK) -> Iterator[None]:
     """Hold a folder while writing to it, so that no other run does.
 
-    However this process ends, the folder is free again.
+    However this process ends, the folder is free again. One that was made for nothing is removed.
 
     Args:
         folder: made if it is not there.
@@ -241,6 +252,7 @@ def held_folder(folder: Path | str, name: str = LOCK) -> Iterator[None]:
 
     check_writable(folder)
     path = Path(folder, name)
+    made = not path.parent.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, blocking=False, fallback_to_soft=False)
     try:
@@ -268,6 +280,9 @@ def held_folder(folder: Path | str, name: str = LOCK) -> Iterator[None]:
     finally:
         path.unlink(missing_ok=True)
         lock.release()
+        if made:
+            with contextlib.suppress(OSError):  # something was written there
+                path.parent.rmdir()
 
 
 def write_file(path: Path | str, content: str | bytes) -> None:

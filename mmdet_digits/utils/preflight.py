@@ -12,21 +12,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mmengine.device import get_device
+
 from mmdet_digits.datasets.checks import Split, check_dataset
 from mmdet_digits.utils.anchor_reach import check_anchors
 from mmdet_digits.utils.checks import Check, Status, attempt
 from mmdet_digits.utils.config_checks import (
+    check_batch_independence,
     check_classes,
     check_held_out,
     check_learning_rate,
+    check_machine,
     check_packages,
     check_scales,
 )
 from mmdet_digits.utils.config_data import annotated_datasets, coco_splits, read_splits, split_of
 from mmdet_digits.utils.config_keys import READ_KEYS, check_keys
 from mmdet_digits.utils.config_values import check_values
-from mmdet_digits.utils.disk_space import check_disk
-from mmdet_digits.utils.metric_keys import check_monitored_keys
 from mmdet_digits.utils.starting_weights import check_weights
 
 NAMES_OF_PARTS = frozenset({'train_pipeline', 'val_pipeline', 'test_pipeline'})
@@ -70,7 +72,7 @@ def as_skipped(check: Check, cfg: Mapping, splits: Mapping[str, Split]) -> Check
 
 
 def check_config(
-    cfg: Mapping, splits: Mapping[str, Split], training: bool, thorough: bool = False
+    cfg: Mapping, splits: Mapping[str, Split], training: bool, ask: bool = False
 ) -> list[Check]:
     """Check that the parts of a config fit each other and the data.
 
@@ -78,7 +80,7 @@ def check_config(
         cfg: a config as plain dicts and lists.
         splits: its annotation files, parsed.
         training: make the checks that only matter to a training too.
-        thorough: and those that take longer.
+        ask: ask the servers for weights that are not here.
     """
     annotations = splits['train'].coco if 'train' in splits else None
     processes = int(os.environ.get('WORLD_SIZE', 1))
@@ -88,17 +90,16 @@ def check_config(
         ('Packages', check_packages, cfg),
         ('Classes', check_classes, cfg, splits),
         ('Image scale', check_scales, cfg),
+        ('Same size in a batch', check_batch_independence, cfg),
     ]
     if training:
         planned += [
             ('Anchors', check_anchors, cfg, annotations),
             ('Held-out data', check_held_out, cfg),
             ('Learning rate', check_learning_rate, cfg, processes),
-            ('save_best', check_monitored_keys, cfg),
-            ('Starting weights', check_weights, cfg, thorough),
+            ('Machine', check_machine, cfg, get_device()),
+            ('Starting weights', check_weights, cfg, ask),
         ]
-    if thorough:
-        planned.append(('Disk space', check_disk, cfg))
     return [check for plan in planned for check in attempt(*plan, broken=Status.WARN)]
 
 

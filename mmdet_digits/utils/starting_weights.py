@@ -1,13 +1,12 @@
 """Whether the weights that a config starts from can be had."""
 
-import difflib
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import urlparse
 
 from mmdet_digits.utils.checks import Check, Status
 from mmdet_digits.utils.config_keys import typed_dicts
+from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.repository import REPOSITORY
 
 TIMEOUT = 10  # seconds
@@ -71,21 +70,23 @@ def check_source(path: str, source: str, ask: bool, without: str) -> Check:
         ask: ask its server, if it has to be fetched.
         without: what to give ``--cfg-options`` to do without it.
     """
+    # imports torch, and a config without weights does without
+    from mmdet_digits.checkpoints.sources import resolve
+
     try:
-        url = find_url(source)
-    except KeyError as error:
+        url, file = resolve(source)
+    except InputError as error:
         return Check(
             'No weights have this name.',
             Status.FAIL,
             f'{path}={source}',
-            str(error.args[0]),
+            error.expected,
             f'correct {path}',
         )
-    cached = cache_file(url) if url else Path(source).expanduser()
-    if cached.is_file():
-        return Check('Starting weights', Status.OK, f'{path}={source}' + f' ({cached})' * bool(url))
+    if file.is_file():
+        return Check('Starting weights', Status.OK, f'{path}={source}' + f' ({file})' * bool(url))
     if not url:
-        here = '' if cached.is_absolute() else f' in {Path.cwd()}'
+        here = '' if file.is_absolute() else f' in {Path.cwd()}'
         return Check(
             'The starting weights are not there.',
             Status.FAIL,
@@ -96,7 +97,7 @@ def check_source(path: str, source: str, ask: bool, without: str) -> Check:
         )
     if not ask:
         return Check('Starting weights', Status.OK, f'{path}={source} will be fetched from {url}')
-    return ask_server(path, source, url, cached, without)
+    return ask_server(path, source, url, file, without)
 
 
 def _training_first(source: str) -> str:
@@ -120,53 +121,8 @@ def ask_server(path: str, source: str, url: str, cached: Path, without: str) -> 
             Status.FAIL,
             f'{path}={source}: {error} for {url}',
             'a connection, or the file',
-            f'fetch it on another machine and put it in {cached.parent},\n'
+            f'fetch it on another machine and put it here as {cached},\n'
             f'       or --cfg-options {path}=FILE.pth\n'
             f'       or start without, every layer trained: --cfg-options {without}',
         )
     return Check('Starting weights', Status.OK, f'{path}={source}: {size:.0f} MiB at {url}')
-
-
-def find_url(source: str) -> str | None:
-    """The address that a source of weights stands for; None for a local file.
-
-    Raises:
-        KeyError: a scheme does not know the name; its message names the nearest.
-    """
-    scheme, separator, name = source.partition('://')
-    if not separator or scheme in ('http', 'https'):
-        return source if separator else None
-    names = _names_of_scheme(scheme)
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
-        raise KeyError(
-            f'{scheme}://{near[0]}, the nearest that is known' if near else 'http:// or a file'
-        )
-    return names[name]
-
-
-def _names_of_scheme(scheme: str) -> dict[str, str]:
-    """Address by name, for the schemes of MMEngine and of this project."""
-    from mmengine.runner import checkpoint
-    from torchvision.models import get_model_weights
-
-    from mmdet_digits.models import torchvision_weights
-
-    if f'{scheme}://' == torchvision_weights.SCHEME:
-        archs = torchvision_weights.ARCHS
-        return {arch: get_model_weights(arch).DEFAULT.url for arch in archs}
-    listings = {
-        'torchvision': checkpoint.get_torchvision_models,
-        'modelzoo': checkpoint.get_torchvision_models,
-        'open-mmlab': checkpoint.get_external_models,
-        'openmmlab': checkpoint.get_external_models,
-        'mmcls': checkpoint.get_mmcls_models,
-    }
-    return dict(listings[scheme]()) if scheme in listings else {}
-
-
-def cache_file(url: str) -> Path:
-    """Where torch keeps a file that it fetched."""
-    import torch
-
-    return Path(torch.hub.get_dir(), 'checkpoints', Path(urlparse(url).path).name)

@@ -1,6 +1,16 @@
 import pytest
+from mmcv.transforms import LoadImageFromFile
+from mmdet.registry import TRANSFORMS
 
-from mmdet_digits.apis.mmdet_tools import LEFT_OUT, SCRIPTS, find_tool, list_tools, run_mmdet_tool
+from mmdet_digits.apis.mmdet_tools import (
+    LEFT_OUT,
+    SCRIPTS,
+    find_tool,
+    image_loader,
+    list_tools,
+    run_mmdet_tool,
+)
+from mmdet_digits.datasets.transforms.load_checked_image import LoadCheckedImage
 from mmdet_digits.utils.errors import InputError
 
 
@@ -29,3 +39,11 @@ def test_a_missing_file_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv('DIGITS_DATA_ROOT', '')
     with pytest.raises(InputError, match=r'nothing\.py: no such file'):
         run_mmdet_tool('print_config', ['nothing.py'], tmp_path)
+
+
+def test_the_image_loader_is_replaced_for_a_script_only():
+    with image_loader(LoadImageFromFile):
+        assert TRANSFORMS.get('LoadCheckedImage') is LoadImageFromFile
+    assert TRANSFORMS.get('LoadImageFromFile') is LoadCheckedImage
+    with image_loader(None):
+        assert TRANSFORMS.get('LoadImageFromFile') is LoadCheckedImage

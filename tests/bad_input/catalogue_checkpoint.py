@@ -4,6 +4,7 @@ import pickle
 
 import torch
 from case import case, cut, make_folder, remove, write
+from mmengine.logging import HistoryBuffer
 from sound import PREDICT, TEST, TRAIN, WEIGHTS
 
 FILE, OTHER, OUT = 'weights.pth', 'torchvision.pth', 'converted.pth'
@@ -58,6 +59,11 @@ def with_nan(checkpoint):
     checkpoint['state_dict']['roi_head.bbox_head.fc_cls.weight'][0] = float('nan')
 
 
+def of_mmengine(checkpoint):
+    """As MMEngine's own hook saves it, and earlier versions of this project did."""
+    checkpoint['message_hub']['log_scalars']['train/loss'] = HistoryBuffer([1.0], [1])
+
+
 def hostile(checkpoint):
     checkpoint['meta']['more'] = Hostile()
 
@@ -75,7 +81,8 @@ DAMAGED = [
     ('other classes', resaved(with_classes), 'cat, dog'),
     ('weights of NaN', resaved(with_nan), 'fc_cls'),
     ('code in it', resaved(hostile), '--trust-checkpoint'),
-    ('a pickle of code', write(FILE, pickle.dumps(Hostile())), '--trust-checkpoint'),
+    ("MMEngine's objects in it", resaved(of_mmengine), 'HistoryBuffer', '--trust-checkpoint'),
+    ('a pickle of code', write(FILE, pickle.dumps(Hostile())), 'nor a pickle of torch'),
 ]
 CASES = [
     case(f'{name}: {what}', breaks, command, FILE, *says, leaves=leaves)

@@ -158,6 +158,7 @@ CASES = [
         option('default_hooks.checkpoint.save_best=coco/bbox_map'),
         'coco/bbox_map',
         'coco/bbox_mAP',
+        leaves='runs',
     ),
     case('a score above 1', None, option('model.test_cfg.rcnn.score_thr=inf'), 'score_thr', 'inf'),
     case(

@@ -20,14 +20,12 @@ def png(width, height, mode='RGB'):
 
 CASES = [
     case('an empty image', write(IMAGE), TRAIN, FILE, '1.png', '0 bytes'),
-    case('an image cut off', cut(IMAGE), TRAIN, IMAGE, 'bytes', leaves='runs'),
+    case('an image cut off', cut(IMAGE), TRAIN, FILE, '1.png', 'bytes, cut off'),
     case('text named .png', write(IMAGE, 'no image'), TRAIN, FILE, '1.png', 'no image'),
     case('another size', write(IMAGE, png(9, 7)), TRAIN, FILE, '1.png', '9 x 7'),
     case('a folder named .png', make_folder(IMAGE), TRAIN, FILE, '1.png'),
     case('an image removed', remove(IMAGE), TRAIN, FILE, '1.png'),
-    case(
-        'a broken image to validate', cut('data/valid/1.png'), TRAIN, 'valid/1.png', leaves='runs'
-    ),
+    case('a broken image to validate', cut('data/valid/1.png'), TRAIN, 'valid.json', '1.png'),
     # prediction goes on without what it cannot read, unless there is nothing else
     case('only broken images', every(*map(cut, BOTH)), PREDICT, *BOTH),
     case('only empty images', every(*map(write, BOTH)), PREDICT, *BOTH),

@@ -1,12 +1,8 @@
-"""Trainings that cannot be drawn, compared or looked into."""
-
-import pickle
+"""Trainings that cannot be drawn or compared."""
 
 from case import case, cut, make_folder, remove, write
-from catalogue_checkpoint import Hostile
 from sound import COMPARE, EXPORT, PLOT
 
-REPLAY = 'analysis_tools/replay_batch.py dump.pth'
 ONNX = 'export_onnx.py config.py weights.pth'
 
 
@@ -27,10 +23,6 @@ CASES = [
     case('export: output exists', write('out.safetensors'), EXPORT, 'out.safetensors'),
     case('export: another ending', None, f'{EXPORT}.txt', 'out.safetensors.txt', '.safetensors'),
     case('export: nothing left', None, f"{EXPORT} --drop '.'", 'weights.pth'),
-    case('replay: no dump', None, REPLAY, 'dump.pth'),
-    case('replay: text', write('dump.pth', 'text'), REPLAY, 'dump.pth'),
-    case('replay: code', write('dump.pth', pickle.dumps(Hostile())), REPLAY, 'dump.pth'),
-    case('replay: a checkpoint', None, REPLAY.replace('dump', 'weights'), 'weights.pth'),
     case('onnx: another ending', None, f'{ONNX} out.txt', 'out.txt', '.onnx'),
     case('onnx: output exists', write('out.onnx'), f'{ONNX} out.onnx', 'out.onnx', '--overwrite'),
     case('onnx: no checkpoint', remove('weights.pth'), f'{ONNX} out.onnx', 'weights.pth'),

@@ -15,9 +15,8 @@ from mmengine.logging import MMLogger
 from mutations import mutated, mutated_text
 
 from mmdet_digits.categories import DIGITS
-from mmdet_digits.coco_structure import FIELDS
+from mmdet_digits.coco_structure import FIELDS, is_bbox
 from mmdet_digits.coco_values import read_values
-from mmdet_digits.datasets.broken_images import is_bbox
 from mmdet_digits.evaluation.annotations import read_annotations
 from mmdet_digits.evaluation.assembly_files import PRESETS
 from mmdet_digits.evaluation.offline import evaluate_predictions

@@ -107,6 +107,7 @@ def archive(pickled: bytes, entries: Mapping[str, bytes] | None = None) -> bytes
 def legacy(pickled: bytes, keys: tuple[str, ...] = ()) -> bytes:
     """The file that torch before 1.6 would write around a pickle."""
     head = (MAGIC_NUMBER, PROTOCOL_VERSION, {'little_endian': True})
+    pickled = pickled.replace(b'tQ', b'NtQ')  # a storage has no view of another one
     return b''.join(pickle.dumps(part, 2) for part in head) + pickled + pickle.dumps([*keys], 2)
 
 

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from mmengine.optim import CosineAnnealingLR, MultiStepLR
+from mmengine.optim import CosineAnnealingLR, MultiStepLR, ReduceOnPlateauLR
 
 from mmdet_digits.checkpoints.matching import check_checkpoint, check_schedulers, leave_out
 from mmdet_digits.utils.errors import InputError
@@ -152,6 +152,19 @@ def test_schedulers_go_on_from_their_own_states():
     check_schedulers(states, 'x.pth', schedulers())
     check_schedulers([], 'x.pth', schedulers())
     check_schedulers(states, 'x.pth', [])
+
+
+@pytest.mark.parametrize('rule', ['less', 'greater'])
+def test_a_plateau_goes_on_from_its_best_metric(rule):
+    weight = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    first, again = (ReduceOnPlateauLR(optimizer, monitor='mAP', rule=rule) for _ in range(2))
+    check_schedulers([first.state_dict()], 'x.pth', [again])
+    first.step({'mAP': 0.25})
+    check_schedulers([first.state_dict()], 'x.pth', [again])
+    for best in ('0.25', None, float('nan'), [0.25]):
+        with pytest.raises(InputError, match=r'param_schedulers\[0\]\.best'):
+            check_schedulers([{**first.state_dict(), 'best': best}], 'x.pth', [again])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import functools
 import hashlib
+import subprocess
+import sys
 import threading
 from collections import Counter, OrderedDict
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +19,7 @@ from pickles import saved
 from torch import nn
 
 import mmdet_digits.checkpoints.reading as reading
+from mmdet_digits.checkpoints.plain_state import is_history, plain_state, with_histories
 from mmdet_digits.checkpoints.reading import inspect_checkpoint, read_checkpoint
 from mmdet_digits.utils.errors import InputError
 
@@ -26,6 +29,9 @@ def training_state() -> dict:
     hub = MessageHub('test_reading')
     for value in (1.5, 2.5, np.float64(3.5)):
         hub.update_scalar('train/loss', value)
+    hub.update_scalar('val/images', 7)
+    hub.log_scalars['empty'] = HistoryBuffer(max_length=9)
+    hub._resumed_keys['empty'] = True
     hub.update_info('eta', np.float64(7))
     hub.update_info('best_score', np.float32(0.25))
     hub.update_info('epoch_progress', (1, 2))
@@ -40,20 +46,25 @@ def training_state() -> dict:
         'optimizer': optimizer.state_dict(),
         'param_schedulers': [{'milestones': Counter([8, 11]), 'last_step': 3}],
         'bytes': b'\x00\xff',
-        'array': np.arange(6, dtype='>i2').reshape(2, 3),
         'parameter': nn.Parameter(torch.ones(2)),
         'half': torch.ones(2, dtype=torch.bfloat16),
     }
 
 
+def plain_training_state() -> dict:
+    """The same as the hook saves it."""
+    state = training_state()
+    return {**state, 'message_hub': plain_state(state['message_hub'])}
+
+
 def same(a, b) -> bool:
     """Whether two nested states are of the same types and values."""
-    if type(a) is not type(b) and not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)):
+    if type(a) is not type(b):
         return False
     if isinstance(a, torch.Tensor):
         return a.dtype == b.dtype and torch.equal(a, b)
     if isinstance(a, np.ndarray):
-        return a.dtype.newbyteorder('=') == b.dtype.newbyteorder('=') and np.array_equal(a, b)
+        return a.dtype == b.dtype and np.array_equal(a, b)
     if isinstance(a, HistoryBuffer):
         return same(a.data, b.data) and a.max_length == b.max_length
     if isinstance(a, dict):
@@ -64,28 +75,75 @@ def same(a, b) -> bool:
 
 
 @pytest.mark.parametrize('zipped', [True, False], ids=['zip', 'legacy'])
-def test_a_training_state_is_read_as_it_was_written(tmp_path, zipped):
-    state = training_state()
-    state['meta'].pop('more')  # MMEngine saves no sets
+@pytest.mark.parametrize('read', [read_checkpoint, inspect_checkpoint])
+def test_a_training_state_is_read_as_it_was_written(tmp_path, zipped, read):
+    state = plain_training_state()
     path = tmp_path / 'x.pth'
     path.write_bytes(saved(state, _use_new_zipfile_serialization=zipped))
-    read = read_checkpoint(path)
-    assert same(read, state)
-    assert read['state_dict']._metadata == state['state_dict']._metadata
-    history = read['message_hub']['log_scalars']['train/loss']
+    found = read(path)
+    assert same(found, state)
+    assert found['state_dict']._metadata == state['state_dict']._metadata
+
+
+def test_torch_alone_reads_it_without_any_allow_list(tmp_path):
+    path = tmp_path / 'x.pth'
+    path.write_bytes(saved(plain_training_state()))
+    assert torch.serialization.get_unsafe_globals_in_checkpoint(path) == []
+    code = f'import torch; print(sorted(torch.load({str(path)!r}, weights_only=True)))'
+    run = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == str(sorted(training_state()))
+
+
+def test_histories_go_on_where_they_were(tmp_path):
+    (tmp_path / 'x.pth').write_bytes(saved(plain_training_state()))
+    hub = with_histories(read_checkpoint(tmp_path / 'x.pth')['message_hub'])
+    before = dict(training_state()['message_hub']['log_scalars'])
+    assert same(hub['log_scalars'], before)
+    history = hub['log_scalars']['train/loss']
     assert history.mean() == 2.5 and history.statistics('max') == 3.5
     history.update(4.0)
     assert history.current() == 4.0
+    assert same(with_histories(hub), hub)
 
 
-def test_what_was_read_can_be_written_and_read_again(tmp_path):
+@pytest.mark.parametrize(
+    'value',
+    [
+        {},
+        {'log': torch.ones(2), 'count': torch.ones(3), 'max_length': 9},
+        {'log': torch.ones(2, 2), 'count': torch.ones(2, 2), 'max_length': 9},
+        {'log': [1.0], 'count': [1], 'max_length': 9},
+        {'log': torch.ones(2), 'count': torch.ones(2), 'max_length': '9'},
+        torch.ones(2),
+    ],
+)
+def test_what_is_no_history_stays(value):
+    hub = with_histories({'log_scalars': {'a': value}, 'runtime_info': {}})
+    assert not is_history(value) and hub == {'log_scalars': {'a': value}, 'runtime_info': {}}
+
+
+def test_numbers_and_arrays_of_numpy_become_plain():
+    given = {
+        'a': [np.float32(0.1), np.int64(3), np.bool_(True)],
+        'b': (np.arange(4).reshape(2, 2),),
+    }
+    plain = plain_state(given)
+    assert plain == {'a': [float(np.float32(0.1)), 3, True], 'b': ([[0, 1], [2, 3]],)}
+    assert [type(value) for value in plain['a']] == [float, int, bool]
+
+
+def test_checkpoints_of_mmengine_itself_are_refused_unless_they_are_trusted(tmp_path, monkeypatch):
+    """They hold objects, as those of earlier versions of this project do."""
     state = training_state()
-    state['meta'].pop('more')
-    for name in ('a.pth', 'b.pth'):
-        (tmp_path / name).write_bytes(saved(state))
-        state = read_checkpoint(tmp_path / name)
-    assert same(state['message_hub'], training_state()['message_hub'])
-    assert same(torch.load(tmp_path / 'b.pth', weights_only=False), state)
+    (tmp_path / 'x.pth').write_bytes(saved(state))
+    for read in (read_checkpoint, inspect_checkpoint):
+        with pytest.raises(InputError, match='HistoryBuffer, as in checkpoints of') as error:
+            read(tmp_path / 'x.pth')
+        assert '--trust-checkpoint' in error.value.fix
+    monkeypatch.setattr(reading, '_trusting', True)
+    for read in (read_checkpoint, inspect_checkpoint):
+        hub = with_histories(read(tmp_path / 'x.pth')['message_hub'])
+        assert same(hub['log_scalars'], dict(state['message_hub']['log_scalars']))
 
 
 def test_weights_of_a_model_and_of_old_python_are_read(tmp_path):
@@ -96,23 +154,6 @@ def test_weights_of_a_model_and_of_old_python_are_read(tmp_path):
     (tmp_path / 'x.pth').write_bytes(saved(shared, _use_new_zipfile_serialization=False))
     read = read_checkpoint(tmp_path / 'x.pth')
     assert read['a'].untyped_storage().data_ptr() == read['b'].untyped_storage().data_ptr()
-
-
-def test_inspecting_gives_all_but_the_tensors(tmp_path):
-    state = training_state()
-    state['meta'].pop('more')
-    (tmp_path / 'x.pth').write_bytes(saved(state))
-    seen = inspect_checkpoint(tmp_path / 'x.pth')
-    assert seen.keys() == state.keys()
-    assert seen['state_dict'].keys() == state['state_dict'].keys()
-    assert same(seen['meta'], state['meta'])
-    assert same(seen['message_hub'], state['message_hub'])
-
-
-def test_sets_are_refused_by_name(tmp_path):
-    (tmp_path / 'x.pth').write_bytes(saved(training_state()))
-    with pytest.raises(InputError, match=r'found:    builtins\.set'):
-        read_checkpoint(tmp_path / 'x.pth')
 
 
 def test_a_config_in_meta_that_mmengine_would_run_is_dropped(tmp_path):
@@ -136,7 +177,7 @@ def test_a_trusted_checkpoint_may_run_code(tmp_path, monkeypatch):
 def test_no_loader_of_mmengine_is_left():
     loaders = {loader.__module__ for loader in CheckpointLoader._schemes.values()}
     assert loaders == {
-        'mmdet_digits.checkpoints.schemes',
+        'mmdet_digits.checkpoints.sources',
         'mmdet_digits.models.torchvision_weights',
     }
 
@@ -169,8 +210,20 @@ def test_a_download_is_kept_and_read_safely(website, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r'evil\.pth: refused'):
         load(f'{address}/evil.pth')
     assert not (tmp_path / CANARY).exists()
-    with pytest.raises(URLError):
+    with pytest.raises(URLError) as error:
         load(f'{address}/missing.pth')
+    assert error.value.filename == f'{address}/missing.pth'
+
+
+def test_files_of_one_name_at_two_addresses_are_two(website):
+    folder, address = website
+    for number in (1, 2):
+        (folder / f'run_{number}').mkdir()
+        content = saved({'w': torch.full((2,), float(number))})
+        (folder / f'run_{number}/epoch_12.pth').write_bytes(content)
+    for number in (1, 2, 1):
+        read = CheckpointLoader.load_checkpoint(f'{address}/run_{number}/epoch_12.pth')
+        assert read['w'].tolist() == [number, number]
 
 
 def test_a_download_has_the_hash_in_its_name(website):

@@ -9,7 +9,7 @@ from mmdet.registry import DATASETS
 from mmengine.logging import MMLogger
 from torch.utils.data import DataLoader
 
-from mmdet_digits.datasets.broken_images import is_bbox
+from mmdet_digits.coco_structure import is_bbox
 from mmdet_digits.utils.errors import InputError
 
 PIPELINE = [

@@ -52,7 +52,14 @@ class Progress(BaseMetric):
 
 
 def small_runner(
-    work_dir: Path, epochs=3, size=10, classes=('a', 'b'), load_from=None, resume=False, **hook
+    work_dir: Path,
+    epochs=3,
+    size=10,
+    classes=('a', 'b'),
+    load_from=None,
+    resume=False,
+    param_scheduler=None,
+    **hook,
 ) -> Runner:
     """A runner whose ``train`` saves each epoch and the best one, and whose ``test`` loads one.
 
@@ -63,6 +70,7 @@ def small_runner(
         classes: of its data sets.
         load_from: a checkpoint.
         resume: whether to go on from it.
+        param_scheduler: instead of steps.
         **hook: arguments of the checkpoint hook.
     """
     name = f'small_{next(_number)}'
@@ -86,7 +94,7 @@ def small_runner(
         val_evaluator=Evaluator(Progress()),
         test_evaluator=Evaluator(Progress()),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.05, momentum=0.5)),
-        param_scheduler=dict(type='MultiStepLR', milestones=[2], gamma=0.5),
+        param_scheduler=param_scheduler or dict(type='MultiStepLR', milestones=[2], gamma=0.5),
         default_hooks=dict(checkpoint=hook),
         custom_hooks=[dict(type='MissedValidationHook')],
         load_from=load_from and str(load_from),

@@ -54,6 +54,7 @@ def test_a_checkpoint_says_where_it_comes_from(tmp_path):
     assert meta['metrics']['progress'] == content['message_hub']['runtime_info']['best_score'] > 0
     assert isinstance(meta['seed'], int)
     assert 'cfg' in meta
+    assert torch.serialization.get_unsafe_globals_in_checkpoint(tmp_path / 'epoch_1.pth') == []
     if meta['git'] is not None:  # outside a repository there is none
         assert len(meta['git']['commit']) == 40 and meta['git']['dirty'] in (True, False)
 
@@ -150,6 +151,30 @@ def test_a_checkpoint_cannot_name_files_to_remove(tmp_path, many):
     assert mine.read_text() == 'mine'
 
 
+PLATEAU = dict(type='ReduceOnPlateauLR', monitor='progress', rule='less', patience=0)
+ONE_CYCLE = dict(type='OneCycleLR', eta_max=0.1, total_steps=3)  # a function is part of its state
+
+
+@pytest.mark.parametrize(
+    'scheduler', [None, PLATEAU, ONE_CYCLE], ids=['steps', 'plateau', 'one cycle']
+)
+def test_a_resumed_run_goes_on_with_histories_and_schedule(tmp_path, scheduler):
+    """The metric only rises, so that the plateau lowers the learning rate in each epoch."""
+    options = {'param_scheduler': scheduler}
+    small_runner(tmp_path / 'a', **options).train()
+    last_but_one = tmp_path / 'a/epoch_2.pth'
+    small_runner(tmp_path / 'b', load_from=last_but_one, resume=True, **options).train()
+    straight, resumed = (read_checkpoint(tmp_path / name / 'epoch_3.pth') for name in 'ab')
+    assert straight['param_schedulers'] == resumed['param_schedulers']
+    assert torch.equal(straight['state_dict']['vector'], resumed['state_dict']['vector'])
+    before, after = (content['message_hub']['log_scalars'] for content in (straight, resumed))
+    assert before.keys() == after.keys() >= {'train/loss', 'train/lr', 'val/progress'}
+    for name in ('train/loss', 'train/lr', 'val/progress'):
+        assert len(before[name]['log']) == 3
+        for part in ('log', 'count'):
+            assert torch.equal(before[name][part], after[name][part])
+
+
 class Started(Hook):
     """Notes that the first iteration began."""
 
@@ -192,8 +217,8 @@ def test_what_could_not_be_resumed_from_is_said_at_once(tmp_path, monkeypatch):
     runner = small_runner(tmp_path, epochs=2)
     messages = []
     monkeypatch.setattr(runner.logger, 'warning', messages.append)
-    runner.message_hub.update_info('more', {1, 2})
+    runner.message_hub.update_info('more', slice(2))
     runner.train()
     said = [message for message in messages if 'not be possible to resume' in message]
     assert len(said) == 1
-    assert f'{tmp_path}/epoch_1.pth: refused' in said[0] and 'builtins.set' in said[0]
+    assert f'{tmp_path}/epoch_1.pth: refused' in said[0] and 'found:    slice' in said[0]

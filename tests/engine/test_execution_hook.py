@@ -2,7 +2,6 @@
 
 import copy
 import platform
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ from torch import nn
 
 from mmdet_digits.apis.predictor import load_detector, predict_images
 from mmdet_digits.engine.execution import fit_threads, follow_parameters
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.engine.hooks.execution_hook import prepare_as_configured
 
 PLAIN = dict(channels_last=False)
 
@@ -116,7 +115,7 @@ def test_the_predictor_obeys_the_config(cfg, tmp_path, digits_root):
 
 def test_a_checkpoint_has_the_names_and_the_layout_of_a_plain_run(cfg):
     cfg.train_cfg.max_epochs = 1
-    cfg.custom_hooks = [dict(type='ExecutionHook', compile=dict(backend='eager'))]
+    cfg.custom_hooks = [dict(type='ExecutionHook')]
     runner = Runner.from_cfg(cfg)
     model = runner.train()
     assert runner.train_dataloader.pin_memory is torch.cuda.is_available()
@@ -195,31 +194,6 @@ def test_fused_optimizers_go_on_right_in_another_layout(kind, options, turned):
     torch.testing.assert_close(found, expected)
 
 
-def test_compiled_parts_are_backbone_and_neck_wherever_the_detector_is(cfg):
-    graphs = []
-
-    def backend(graph, inputs):
-        graphs.append(graph)
-        return graph.forward
-
-    batch = read_batch(cfg.train_dataloader)
-    plain = detector(cfg, **PLAIN)
-    compiled = detector(cfg, **PLAIN)
-    hook = HOOKS.build(dict(type='ExecutionHook', **PLAIN, compile=dict(backend=backend)))
-    hook.prepare(nn.ModuleDict(dict(module=compiled)))
-    assert compiled.state_dict().keys() == plain.state_dict().keys()
-    assert losses(compiled, batch) == pytest.approx(losses(plain, batch))
-    assert len(graphs) == 2
-    torch.compiler.reset()
-
-
-def test_compiling_without_a_compiler_is_an_error_that_says_so(cfg, monkeypatch):
-    monkeypatch.setattr(shutil, 'which', lambda name: None)
-    monkeypatch.delenv('CXX', raising=False)
-    with pytest.raises(InputError, match=r'takes a C\+\+ compiler[\s\S]*compile=False'):
-        detector(cfg, compile=True)
-
-
 @pytest.fixture
 def tf32_of_torch():
     """Read torch's two settings: for matrices and for convolutions. They are put back."""
@@ -252,3 +226,10 @@ def test_no_more_threads_than_processors(monkeypatch, processors, variable, expe
         assert torch.get_num_threads() == expected
     finally:
         torch.set_num_threads(before)
+
+
+def test_weights_whose_config_has_a_switch_more_are_prepared(cfg):
+    cfg.custom_hooks = [dict(type='ExecutionHook', channels_last=True, compile=False)]
+    model = MODELS.build(cfg.model)
+    prepare_as_configured(model, cfg)
+    assert model.backbone.conv1.weight.is_contiguous(memory_format=torch.channels_last)

@@ -1,28 +1,19 @@
-"""A loss that is no number stops the run, keeps its batch, and can be looked into."""
+"""A loss that is no number stops the run, with what gives the same batch again."""
 
 import math
-import re
 from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from recorded_runs import digest, equal
+from recorded_runs import digest
 from tiny_runs import tiny_cfg
 
-from mmdet_digits.engine.batch_dumps import KEYS, plain, read_dump, to_batch
-from mmdet_digits.engine.replay import replay, same_losses
-from mmdet_digits.utils.errors import InputError, RunError
+from mmdet_digits.utils.errors import RunError
 
 LAST = 3  # iterations of the one epoch
 MODULE = 'neck.fpn_convs.0.conv'
-
-
-@pytest.fixture(autouse=True)
-def quick_checkpoints():
-    """Here the text of the config is needed: a dump holds it."""
 
 
 @pytest.fixture
@@ -82,11 +73,6 @@ def run(cfg, *hooks):
     return runner, None
 
 
-def dump_of(cfg):
-    (path,) = Path(cfg.work_dir).glob('*/nonfinite_*.pth')
-    return path
-
-
 def test_message_names_batch_losses_and_step(cfg):
     hook = Before(2, spoil_weight)
     runner, text = run(cfg, hook)
@@ -97,40 +83,15 @@ def test_message_names_batch_losses_and_step(cfg):
         assert term in text, term
     rate = runner.optim_wrapper.get_lr()['lr'][0]
     assert f'learning rate {rate:.6g}, last gradient norm nan' in text
-    assert re.search(rf'1 of \d+ not finite, e\.g\. {MODULE}\.weight', text)
-    assert f'replay_batch.py {dump_of(cfg)}' in text
-    assert dump_of(cfg).name == 'nonfinite_1_2.pth'
+    assert 'seed: 42\n' in text
     assert parameters(runner) == hook.weights
+    assert not list(Path(cfg.work_dir).rglob('*.pth'))
 
 
-@pytest.mark.parametrize('mixed', [False, True])
-def test_dump_gives_the_same_losses_and_the_first_bad_module(cfg, mixed):
-    if mixed:
-        cfg.optim_wrapper.type = 'PortableAmpOptimWrapper'
-    _, text = run(cfg, Before(LAST, spoil_weight))
-    assert ('bfloat16 autocast, no loss scale' in text) is mixed
-    dump = read_dump(dump_of(cfg))
-    result = replay(dump, Config.fromstring(dump['config'], '.py'))
-    assert result.precision == ('bfloat16' if mixed else None)
-    assert same_losses(dump['losses'], result.losses)
-    first = result.runs[result.first_bad]
-    assert (first.name, first.kind) == (MODULE, 'Conv2d')
-    assert first.finite_inputs and not first.finite_weights
-    assert all(run.finite for run in result.runs[: result.first_bad])
-    other = replay(dump, Config.fromstring(dump['config'], '.py'), amp=not mixed)
-    assert other.precision == (None if mixed else 'bfloat16')
-
-
-def test_a_sound_batch_replays_bit_for_bit(cfg, monkeypatch):
-    """What the model draws at random included: here only the check is made to fail."""
-    monkeypatch.setattr(torch, 'isfinite', torch.isnan)
-    run(cfg)
-    dump = read_dump(dump_of(cfg))
-    assert all(map(math.isfinite, dump['losses'].values()))
-    result = replay(dump, Config.fromstring(dump['config'], '.py'))
-    assert result.losses == dump['losses']
-    assert result.first_bad is None
-    assert {'backbone.conv1', 'roi_head.bbox_head.loss_cls'} <= {run.name for run in result.runs}
+def test_the_same_run_stops_alike(cfg):
+    """What is drawn included: augmentation, anchors and RoIs."""
+    texts = [run(cfg, Before(LAST, spoil_weight))[1] for _ in range(2)]
+    assert texts[0] == texts[1]
 
 
 @pytest.fixture
@@ -152,7 +113,6 @@ def test_bad_loss_under_a_scaler_stops(scaled):
     hook = Before(2, spoil_weight)
     runner, text = run(scaled, Before(1, use_scaler), hook)
     assert 'The loss is not finite in iteration 2' in text
-    assert 'bfloat16 autocast, loss scale ' in text
     assert parameters(runner) == hook.weights
 
 
@@ -160,7 +120,7 @@ def test_gradient_that_is_no_number_stops_before_it_reaches_the_weights(cfg):
     hook = Before(2, spoil_gradient)
     runner, text = run(cfg, hook)
     assert text.startswith('The gradient is not finite in iteration 2')
-    assert 'last gradient norm nan' in text and 'weights before the step: all finite' in text
+    assert 'last gradient norm nan' in text
     assert parameters(runner) == hook.weights
 
 
@@ -168,51 +128,3 @@ def test_iterations_that_only_accumulate_are_checked_too(cfg):
     cfg.optim_wrapper.accumulative_counts = LAST
     _, text = run(cfg, Before(1, spoil_weight))
     assert 'in iteration 1 ' in text
-
-
-def test_plain_values_give_the_batch_back(cfg):
-    batch = next(iter(Runner.build_dataloader(cfg.train_dataloader)))
-    again = to_batch(plain(batch))
-    assert equal(again['inputs'], batch['inputs'])
-    for sample, other in zip(batch['data_samples'], again['data_samples'], strict=True):
-        assert torch.equal(sample.gt_instances.bboxes.tensor, other.gt_instances.bboxes)
-        assert equal(plain(sample), plain(other))
-
-
-@pytest.mark.parametrize(
-    ('content', 'found'),
-    [
-        (b'no archive', 'found: '),
-        ({'state_dict': {}, 'meta': {}}, 'a file without config, data_samples'),
-        ([1, 2], 'a list'),
-        (None, 'No such file'),
-    ],
-    ids=['noise', 'checkpoint', 'list', 'nothing'],
-)
-def test_other_files_are_no_dumps(tmp_path, content, found):
-    path = tmp_path / 'x.pth'
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    elif content is not None:
-        torch.save(content, path)
-    with pytest.raises(InputError, match='not the dump of a batch') as error:
-        read_dump(path)
-    assert found in str(error.value)
-
-
-def test_code_in_a_dump_does_not_run(tmp_path):
-    class Code:
-        def __reduce__(self):
-            return Path.touch, (tmp_path / 'ran',)
-
-    torch.save(dict.fromkeys(KEYS, Code()), tmp_path / 'x.pth')
-    with pytest.raises(InputError, match='not the dump of a batch'):
-        read_dump(tmp_path / 'x.pth')
-    assert not (tmp_path / 'ran').exists()
-
-
-def test_weights_of_another_model_are_refused(cfg):
-    run(cfg, Before(1, spoil_weight))
-    cfg.model.neck.out_channels = 32
-    with pytest.raises(InputError, match='the weights of another model'):
-        replay(read_dump(dump_of(cfg)), cfg)

@@ -1,5 +1,6 @@
 import copy
 
+import mmengine.device.utils
 import pytest
 import torch
 from mmdet.registry import OPTIM_WRAPPERS
@@ -24,15 +25,20 @@ from mmdet_digits.engine.portable_amp_optim_wrapper import autocast_dtype
         ('cpu', 'native', False, torch.float32),
         ('cpu', 'native', True, torch.bfloat16),
         ('cuda', 'native', False, torch.float16),
+        ('mps', 'auto', None, torch.float32),  # MMEngine's autocast refuses it
+        ('mps', 'native', None, torch.float32),
     ],
 )
 def test_dtype_fits_the_device(device, asked, has_bfloat16, given):
     assert autocast_dtype(device, asked, has_bfloat16) is given
 
 
-@pytest.mark.parametrize(('device', 'asked'), [('cpu', 'float16'), ('cuda', 'float64')])
+@pytest.mark.parametrize(
+    ('device', 'asked'), [('cpu', 'float16'), ('cuda', 'float64'), ('mps', 'float16')]
+)
 def test_impossible_dtype_is_an_error_that_names_the_possible(device, asked):
-    with pytest.raises(ValueError, match=rf'{asked}.* on {device} takes .*bfloat16'):
+    takes = 'float32' if device == 'mps' else '.*bfloat16'
+    with pytest.raises(ValueError, match=rf'{asked}.* on {device} takes {takes}'):
         autocast_dtype(device, asked)
 
 
@@ -75,6 +81,17 @@ def test_native_is_full_precision_on_a_cpu_without_bfloat16(monkeypatch):
     assert dtype is torch.float32
     for a, b in zip(native.parameters(), full.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='about machines without a GPU')
+def test_apples_gpu_is_no_cpu(monkeypatch):
+    """There mixed precision is float32, and the log says so."""
+    monkeypatch.setattr(mmengine.device.utils, 'DEVICE', 'mps')
+    said = []
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'info', said.append)
+    _, _, dtype = train('PortableAmpOptimWrapper', 2)
+    assert dtype is torch.float32
+    assert said == ['Full precision: this mps has no mixed precision in MMEngine.']
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='about machines without a GPU')

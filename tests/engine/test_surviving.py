@@ -1,6 +1,8 @@
 """What a training says when memory, disk or data workers fail it."""
 
+import copy
 import gc
+import json
 import logging
 import multiprocessing
 import os
@@ -13,6 +15,7 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from stop_rank import ask_rank
 from tiny_runs import tiny_cfg
 
 from mmdet_digits.engine.surviving import surviving
@@ -62,8 +65,7 @@ def gpu_is_full(runner):
 def test_full_gpu_names_the_batch_and_the_next_size(cfg):
     text = end_of(cfg, During(gpu_is_full))
     assert text.startswith('The memory of the GPU is full.')
-    assert '2 images in a batch, padded to 96 x ' in text
-    assert '.png); ' in text and ' boxes' in text
+    assert '2 images in a batch, the largest is 96 x 48 pixels' in text
     assert 'CUDA out of memory. Tried to allocate 20.00 MiB.' in text and 'More text' not in text
     assert '--cfg-options train_dataloader.batch_size=1 --auto-scale-lr' in text
     assert '--amp' in text
@@ -166,19 +168,20 @@ def test_a_loop_that_cannot_resume_within_an_epoch_says_so(cfg):
     assert not list(Path(cfg.work_dir).glob('*.pth'))
 
 
+def kill_all(runner):
+    """SIGTERM to all processes of a job, as a batch system sends it."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    (worker,) = multiprocessing.active_children()
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.join()
+
+
 @pytest.mark.parametrize('stage', ['train', 'val'])
 def test_sigterm_that_reaches_the_data_workers_too_saves_as_well(cfg, stage):
-    """As a batch system sends it to all processes of a job."""
     loader = cfg[f'{stage}_dataloader']
     loader.update(num_workers=1, batch_size=1, prefetch_factor=2)
 
-    def stop_all(runner):
-        (worker,) = multiprocessing.active_children()
-        os.kill(os.getpid(), signal.SIGTERM)
-        os.kill(worker.pid, signal.SIGKILL)
-        worker.join()
-
-    text = end_of(cfg, During(stop_all, stage), error=Interrupted)
+    text = end_of(cfg, During(kill_all, stage), error=Interrupted)
     assert 'Go on with: the same command and --resume' in text
     assert Path(cfg.work_dir, 'interrupted.pth').is_file() is (stage == 'train')
 
@@ -226,8 +229,43 @@ def test_second_signal_stops_at_once(cfg):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.parametrize('workers', [0, 1])
+def test_a_stop_in_a_validation_saves_trained_and_averaged_weights_each_as_what_they_are(
+    cfg, workers
+):
+    cfg.train_cfg.max_epochs = 2
+    cfg.default_hooks.checkpoint.interval = 2
+    cfg.custom_hooks.append(dict(type='EMAHook', momentum=0.5))
+    if workers:
+        cfg.val_dataloader.update(num_workers=1, batch_size=1, prefetch_factor=2)
+    trained = {}
+
+    class Note(Hook):
+        priority = 'VERY_HIGH'  # before EMAHook exchanges the weights
+
+        def before_val_epoch(self, runner) -> None:
+            trained.update(copy.deepcopy(runner.model.state_dict()))
+
+    stop = kill_all if workers else lambda runner: os.kill(os.getpid(), signal.SIGTERM)
+    end_of(cfg, Note(), During(stop, 'val'), error=Interrupted)
+    saved = torch.load(Path(cfg.work_dir, 'interrupted.pth'), weights_only=False)
+    name = 'backbone.layer1.0.conv1.weight'
+    assert not torch.equal(saved['state_dict'][name], trained[name])
+    for name, value in trained.items():  # MMEngine keeps the trained ones in this place
+        assert torch.equal(saved['ema_state_dict'][f'module.{name}'], value), name
+
+
 def test_accumulated_gradients_are_stepped_before_stopping(cfg):
     """No checkpoint holds them."""
     cfg.optim_wrapper.accumulative_counts = 3
     stop = During(lambda runner: os.kill(os.getpid(), signal.SIGTERM))
     assert 'after iteration 3 of 3' in end_of(cfg, stop, error=Interrupted)
+
+
+def test_ranks_agree_to_stop_once_in_some_iterations(tmp_path):
+    """Of which epochs need not be multiples; one that is asked in between stops all."""
+    torch.multiprocessing.spawn(ask_rank, args=(str(tmp_path),), nprocs=2)
+    for rank in range(2):
+        asked, spoke = json.loads((tmp_path / f'{rank}.json').read_text())
+        assert asked == [0] * 3 + [signal.SIGTERM] * 7
+        assert spoke == [4, 8]

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import torch
 from mmengine.runner import Runner
+from mps_tensors import on_mps
 from tiny_runs import build_runner, tiny_cfg
 from val_loss_rank import exhaustive_cfg, validate_rank
 
+from mmdet_digits.engine.loops import val_loss_loop
 from mmdet_digits.engine.loops.val_loss_loop import check_ground_truth
 from mmdet_digits.engine.randomness import VALIDATION_STEP, preserved_randomness, seed_from
 from mmdet_digits.engine.shared_forward import find_rows
@@ -142,6 +144,19 @@ def test_training_draws_the_same_with_and_without_validation(cfg):
             run.default_hooks.checkpoint = dict(type='CheckpointHook', interval=9, save_last=False)
         weights.append(Runner.from_cfg(run).train().state_dict())
     assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+
+
+def test_losses_on_mps_are_added_up_as_on_the_cpu(cfg, monkeypatch):
+    """It has no float64."""
+    runner = build_runner(cfg)
+    plain, predict = runner.val_loop.run(), val_loss_loop.predict_with_loss
+
+    def as_on_mps(*arguments):
+        outputs, losses = predict(*arguments)
+        return outputs, {name: on_mps(value) for name, value in losses.items()}
+
+    monkeypatch.setattr(val_loss_loop, 'predict_with_loss', as_on_mps)
+    assert runner.val_loop.run() == plain
 
 
 def test_mixed_precision(cfg):

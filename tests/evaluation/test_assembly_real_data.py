@@ -6,8 +6,8 @@ import gzip
 import numpy as np
 import pytest
 from assembly_reference import load_benchmark, real_file
+from detection_noise import perturb_detections
 
-from mmdet_digits.evaluation.functional.detection_noise import perturb_detections
 from mmdet_digits.evaluation.functional.number_assembly import (
     PRESETS,
     Reason,

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from detection_noise import DetectionNoise, perturb_detections
 
 from mmdet_digits.evaluation.functional.assembly_sweep import (
     IOUS,
@@ -14,7 +15,6 @@ from mmdet_digits.evaluation.functional.assembly_sweep import (
     sweep_grid,
     table_of,
 )
-from mmdet_digits.evaluation.functional.detection_noise import DetectionNoise, perturb_detections
 from mmdet_digits.evaluation.functional.detections import Detections
 from mmdet_digits.evaluation.functional.number_assembly import (
     PRESETS,

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from mmdet_digits.boxes import ious
 from mmdet_digits.evaluation.functional.boxes import pairwise_overlaps
 from mmdet_digits.evaluation.functional.detections import Detections
 from mmdet_digits.evaluation.functional.digit_confusion import (
@@ -9,7 +10,6 @@ from mmdet_digits.evaluation.functional.digit_confusion import (
     confusion_rates,
     digit_confusion,
     most_confused,
-    pair_ious,
     same_image_pairs,
 )
 
@@ -115,6 +115,6 @@ def test_pairs():
         (2, 2),
     ]
     empty = np.zeros((0, 4))
-    assert len(pair_ious(empty, empty)) == 0
+    assert len(ious(empty, empty)) == 0
     flat = np.array([[0.0, 0, 0, 0]])
-    assert pair_ious(flat, flat).tolist() == [0.0]
+    assert ious(flat, flat).tolist() == [0.0]

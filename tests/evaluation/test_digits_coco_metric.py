@@ -40,6 +40,7 @@ def test_a_model_that_finds_nothing_scores_zero(tmp_path):
     categories = [{'id': digit + 1, 'name': str(digit)} for digit in range(10)]
     metrics = evaluate(tmp_path / 'a.json', categories, [])
     assert metrics['coco/bbox_mAP'] == metrics['coco/bbox_mAP_50'] == 0.0
+    assert metrics['coco/3_precision'] == metrics['coco/7_precision'] == 0.0
 
 
 def test_categories_that_are_no_digit_are_left_out_as_the_data_set_does(tmp_path):

@@ -6,6 +6,7 @@ from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData
+from mps_tensors import on_mps
 
 
 def make_sample(predicted, target):
@@ -69,3 +70,12 @@ def test_without_ground_truth_there_is_one_message(monkeypatch):
     monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', said.append)
     assert evaluate([make_sample([(1, 0.9)], [])]) == {}
     assert len(said) == 1
+
+
+def test_tensors_on_mps_are_scored_as_those_on_the_cpu():
+    """It has no float64."""
+    samples = [
+        DetDataSample(pred_instances=on_mps(s.pred_instances), gt_instances=on_mps(s.gt_instances))
+        for s in SAMPLES
+    ]
+    assert evaluate(samples) == evaluate(SAMPLES)

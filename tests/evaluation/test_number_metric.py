@@ -9,6 +9,7 @@ from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData
+from mps_tensors import on_mps
 from number_metric_rank import evaluate_rank
 
 DIGITS = tuple('0123456789')
@@ -158,3 +159,12 @@ def test_two_ranks_count_each_sample_once(tmp_path):
     torch.multiprocessing.spawn(evaluate_rank, args=(samples, 3, str(tmp_path)), nprocs=2)
     for rank in range(2):
         check_three(torch.load(tmp_path / f'metrics_{rank}.pth'))
+
+
+def test_tensors_on_mps_are_read_as_those_on_the_cpu():
+    """It has no float64."""
+    samples = [make_sample(*pair) for pair in THREE]
+    for sample in samples:
+        for key in ('pred_instances', 'gt_instances'):
+            setattr(sample, key, on_mps(getattr(sample, key)))
+    check_three(evaluate(samples))

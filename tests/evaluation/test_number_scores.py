@@ -73,3 +73,18 @@ def test_nothing_to_compare(predicted, target):
 def test_coverage(correct, confidences, accuracy, coverage):
     found = coverage_at_accuracy(np.array(correct, dtype=bool), confidences, accuracy)
     assert found == coverage
+
+
+@pytest.mark.parametrize(
+    ('right', 'images', 'low', 'high'),
+    [  # Wilson's, from its formula
+        (0, 100, 0.0, 0.0370),
+        (100, 100, 0.9630, 1.0),
+        (50, 100, 0.4038, 0.5962),
+        (1, 1, 0.2065, 1.0),
+    ],
+)
+def test_interval_of_an_accuracy_has_a_width_at_its_ends_too(right, images, low, high):
+    scores = score_numbers(['1'] * images, ['1'] * right + ['2'] * (images - right))
+    assert scores['accuracy_low'] == pytest.approx(low, abs=5e-5)
+    assert scores['accuracy_high'] == pytest.approx(high, abs=5e-5)

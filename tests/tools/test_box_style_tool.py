@@ -81,7 +81,7 @@ def test_apply_turns_detections_into_real_boxes_and_back(fitted, folder, call):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        ((*FIT, '--out', 'real.json'), 'real.json: already there'),
+        ((*FIT, '--out', 'real.json'), 'real.json: an input would be replaced'),
         ((*FIT, '--out', 'x.json', '--score-thr', '0.95'), '0 of 0 pairs overlap'),
         (('apply', 'pred.json', '--style', 'real.json', '--out', 'x.json'), 'not a box style'),
     ],

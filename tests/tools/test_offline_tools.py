@@ -100,6 +100,33 @@ def test_number_errors(tool, split, digits_root):
         assert Image.open(split / 'errors' / name).width > 300
 
 
+@pytest.mark.parametrize(
+    ('tool_name', 'options'),
+    [
+        ('evaluate.py', ()),
+        ('analysis_tools/number_errors.py', ('--images', 'IMAGES', '--out', 'plates')),
+        (
+            'analysis_tools/tune_assembly.py',
+            ('--scores', '0.5', '--ious', '0.5', '--repeats', '5', '--out', 'plates_tuned'),
+        ),
+        ('analysis_tools/box_style.py', ('--out', 'plates_style.json')),
+    ],
+)
+def test_boxes_that_are_no_digits_can_be_left_out(tool, split, digits_root, tool_name, options):
+    """The message about them says how, also where a name has a comma."""
+    coco = json.loads((digits_root / 'valid.json').read_text())
+    coco['categories'].append({'id': 99, 'name': 'plate, frame'})
+    coco['annotations'].append(coco['annotations'][0] | {'id': 10**6, 'category_id': 99})
+    (split / 'plates.json').write_text(json.dumps(coco))
+    command = ('fit',) * ('box_style' in tool_name) + ('pred.json', '--ann', 'plates.json')
+    options = [digits_root / 'valid' if option == 'IMAGES' else option for option in options]
+    refused = tool(tool_name, *command, *options)
+    assert refused.returncode == 1
+    (names,) = re.findall(r"--ignore-classes '(.*?)' of the tools with --ann", refused.stderr)
+    done = tool(tool_name, *command, *options, '--ignore-classes', names)
+    assert done.returncode == 0, done.stderr
+
+
 def test_thumbnails_are_not_taken_for_the_images(tool, split, digits_root):
     (split / 'small').mkdir()
     for path in (digits_root / 'valid').iterdir():

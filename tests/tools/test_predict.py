@@ -12,6 +12,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmdet_digits.cli import REPOSITORY
+from mmdet_digits.utils.files import held_folder
 
 TINY = 'configs/digits/frcnn_tiny.py'
 PLACE = 'test_evaluator.1.assembly'
@@ -27,6 +28,16 @@ def checkpoint(tmp_path_factory):
     path = tmp_path_factory.mktemp('weights') / 'random.pth'
     torch.save({'state_dict': MODELS.build(cfg.model).state_dict(), 'meta': {}}, path)
     return path
+
+
+def test_a_folder_that_another_run_holds_is_left_alone(run_tool, checkpoint, digits_root, tmp_path):
+    with held_folder(tmp_path / 'out'):
+        done = run_tool(
+            *('predict.py', TINY, checkpoint, digits_root / 'test', '--out', 'out'), cwd=tmp_path
+        )
+        assert (done.returncode, done.stdout) == (1, '')
+        assert done.stderr.startswith('error: out: another run is writing there.')
+        assert [path.name for path in (tmp_path / 'out').iterdir()] == ['.lock']
 
 
 def rows(path):
@@ -54,8 +65,7 @@ def test_files_and_submission_of_the_same_images_agree(run_tool, checkpoint, dig
     assert [[row[0], row[2]] for row in numbers[1:]] == table[1:]
 
     arguments = ('--data-root', digits_root, '--submission', 'sub.zip', *options)
-    alone = ('test_dataloader.batch_size=1',)  # predict.py pads no image to the size of another
-    tested = run_tool('test.py', TINY, checkpoint, *arguments, *alone, cwd=tmp_path)
+    tested = run_tool('test.py', TINY, checkpoint, *arguments, cwd=tmp_path)
     assert tested.returncode == 0, tested.stderr
     with zipfile.ZipFile(tmp_path / 'sub.zip') as archive:
         assert sorted(archive.namelist()) == ['pred.csv', 'pred.json']

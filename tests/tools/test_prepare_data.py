@@ -222,6 +222,17 @@ def test_link_from_the_command_line(run, tmp_path):
     assert (tmp_path / 'hw2/train/1.png').read_text() == 'png'
 
 
+def test_a_test_json_of_images_only_is_there_but_without_labels(run, tmp_path):
+    make_real(tmp_path / 'hw2')
+    image = {'id': 1, 'file_name': '1.png', 'width': 9, 'height': 9}
+    (tmp_path / 'hw2/test.json').write_text(json.dumps({'images': [image]}))
+    result = run('link', 'hw2', '--out', 'out', cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert 'There are no test labels; ' in result.stdout
+    assert 'no test.json' not in result.stdout
+    assert '--submission submission.zip' in result.stdout
+
+
 def test_link_splits_and_says_what_stands(run, tmp_path):
     make_real(tmp_path / 'hw2', splits=('train',), count=20)
     (tmp_path / 'hw2/train/extra.png').write_text('png')
@@ -233,7 +244,7 @@ def test_link_splits_and_says_what_stands(run, tmp_path):
     assert result.returncode == 0, result.stderr
     assert 'valid │ 5      │ 10' in result.stdout
     assert 'does not list them: 1 of' in result.stdout and 'extra.png' in result.stdout
-    assert 'There is no test.json' in result.stdout
+    assert 'There are no test labels' in result.stdout
     assert 'Next: python tools/train.py configs/digits/frcnn_tiny.py --data-root out' in (
         result.stdout
     )

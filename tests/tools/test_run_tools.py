@@ -90,8 +90,6 @@ def test_compare(tool, runs):
         ('compare_runs.py', ('fp32', 'fp32'), 'as many different names as runs'),
         ('compare_runs.py', ('fp32', 'nowhere', '--json', 'a.json'), 'nowhere: no run to read.'),
         ('compare_runs.py', ('fp32', '--json', 'a.json', '--figure', 'a.foo'), "the ending 'foo'"),
-        ('largest_batch.py', (TINY, '--memory', '8G'), '--memory 8G: not a size.'),
-        ('largest_batch.py', (TINY, '--memory', '8GiB', '--limit', '0'), '1 or more'),
         ('mmdet_tool.py', ('eval_metric',), 'use tools/evaluate.py'),
     ],
 )
@@ -99,13 +97,6 @@ def test_mistakes_end_with_one_message_and_no_file(tool, runs, tmp_path, name, a
     status, printed = tool(name, *arguments)
     assert status not in (0, None) and said in message(status, printed)
     assert {path.name for path in tmp_path.iterdir()} == {'fp32', 'amp'}
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason='has a CUDA device')
-def test_largest_batch_without_a_gpu(tool, tmp_path):
-    status, printed = tool('largest_batch.py', TINY, '--memory', '8GiB', '--out', 'a.json')
-    assert 'error: The largest batch can only be measured on a GPU.' in message(status, printed)
-    assert not Path('a.json').exists()
 
 
 def test_mmdet_tools_are_listed(tool):

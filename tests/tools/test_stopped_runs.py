@@ -153,21 +153,13 @@ def test_killed_data_worker_and_its_fix(train):
 
 
 @pytest.mark.slow
-def test_loss_that_blows_up_can_be_replayed(train, tmp_path):
+def test_loss_that_blows_up_is_one_message(train, tmp_path):
     options = ('optim_wrapper.optimizer.lr=1e30', 'param_scheduler=[]')
     status, said = train(options=options).end()
     assert status == 1
     assert said.startswith('error: The loss is not finite in iteration ')
-    (command,) = re.findall(r'python tools/(analysis_tools/replay_batch\.py) (\S+)', said)
-    replay = subprocess.run(
-        [sys.executable, REPOSITORY / 'tools' / command[0], command[1], '--device', 'cpu'],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert replay.returncode == 0, replay.stderr
-    assert 'the same losses bit for bit: yes' in replay.stdout
-    assert 'The first output that is not finite: backbone.' in replay.stdout
+    assert 'seed: 42\n' in said
+    assert not list((tmp_path / 'run').rglob('*.pth'))
 
 
 @pytest.mark.slow
@@ -192,3 +184,33 @@ def test_full_disk_is_one_message(digits_root, tmp_path):
     assert done.stderr.startswith('error: ')
     assert 'o space left on device' in done.stderr
     assert 'Traceback' not in done.stdout + done.stderr
+
+
+def test_a_second_run_in_the_folder_of_another_is_refused(train):
+    first = train()
+    first.wait_for(r'Epoch\(train\)')
+    before = sorted(first.folder.glob('run/20*'))
+    second = train()
+    status, said = second.end()
+    assert status == 1
+    assert said.startswith('error: run: another run is writing there.\n')
+    assert f'found:    process {first.process.pid} on ' in said
+    assert sorted(first.folder.glob('run/20*')) == before
+    status, said = first.stop(signal.SIGKILL)
+    assert status == -signal.SIGKILL
+    third = train()
+    third.wait_for(r'Epoch\(train\)')
+    third.stop(signal.SIGKILL)
+
+
+def test_two_drawings_in_one_folder_are_one_too_many(tmp_path):
+    arguments = ('synthetic', '--out', 'data', '--train', '50000', '--workers', '1')
+    first = Run(tmp_path, 'prepare_data.py', *arguments)
+    while not (tmp_path / 'data/train/3.png').exists():
+        assert first.process.poll() is None
+        time.sleep(0.05)
+    (tmp_path / 'second').mkdir()
+    second = Run(tmp_path / 'second', 'prepare_data.py', *arguments, '--out', tmp_path / 'data')
+    status, said = second.end()
+    assert status == 1 and 'another run is writing there' in said
+    first.stop(signal.SIGINT)

@@ -11,7 +11,6 @@ from mmengine.config import Config
 from mmdet_digits.cli import config_parser, weights_unavailable
 from mmdet_digits.utils.checks import Status
 from mmdet_digits.utils.config_keys import check_keys
-from mmdet_digits.utils.disk_space import check_disk
 from mmdet_digits.utils.preflight import check_config, check_options
 from mmdet_digits.utils.starting_weights import check_source, options_without, weight_sources
 
@@ -39,7 +38,6 @@ def wrong(cfg: Config) -> dict[str, str]:
     [
         ('model.roi_head.bbox_head.num_classes', 11, 'num_classes is not'),
         ('train_dataloader.batch_size', 4, 'The learning rate does not go'),
-        ('default_hooks.checkpoint.save_best', 'coco/map', 'No metric makes'),
         ('load_from', 'nothing.pth', 'The starting weights are not there'),
     ],
 )
@@ -51,11 +49,15 @@ def test_an_option_that_is_advised_removes_the_fault(cfg, path, value, name):
     assert set(wrong(follow(cfg, wrong(cfg)[found]))) == sound
 
 
-def test_fewer_checkpoints_are_advised_under_a_path_that_works(cfg, tmp_path):
-    cfg.work_dir, cfg.train_cfg.max_epochs = str(tmp_path), 10**9
-    check = check_disk(cfg.to_dict())
-    assert check.status is Status.FAIL
-    assert check_disk(follow(cfg, check.fix).to_dict()).status is Status.OK
+def test_only_the_weights_that_could_not_be_fetched_are_blamed(cfg):
+    cfg.merge_from_dict({'load_from': 'https://a.org/epoch_12.pth'})
+    cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint='torchvision://resnet50')
+    for path, source in weight_sources(cfg):
+        error = weights_unavailable(cfg, URLError('no network', source))
+        assert error.found == f'{path}={source}'
+        assert f'{path}=FILE.pth' in error.fix
+    both = weights_unavailable(cfg, URLError('no network'))
+    assert both.found == 'load_from=https://a.org/epoch_12.pth, ' + error.found
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)

@@ -1,8 +1,9 @@
+import shlex
 from argparse import ArgumentTypeError
 
 import pytest
 
-from mmdet_digits.utils.arguments import fraction, natural, positive
+from mmdet_digits.utils.arguments import fraction, name_list, natural, positive, quoted_list
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,13 @@ def test_values_at_their_edges_pass(kind, text, value):
 def test_others_are_told_with_what_was_expected(kind, text, expected):
     with pytest.raises(ArgumentTypeError, match=f'found {text!r}, expected {expected}'):
         kind(text)
+
+
+@pytest.mark.parametrize('names', [['plate'], ['plate', 'dirt and dust'], ['a,b', ',', '"'], ['']])
+def test_names_are_read_from_what_a_message_tells_to_type(names):
+    (argument,) = shlex.split(quoted_list(names))
+    assert name_list(argument) == names
+
+
+def test_blanks_around_names_do_not_belong_to_them():
+    assert name_list('plate, dot') == ['plate', 'dot']

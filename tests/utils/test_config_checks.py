@@ -7,9 +7,11 @@ from mmdet_digits.categories import DIGITS
 from mmdet_digits.datasets.checks import Split
 from mmdet_digits.utils.checks import Status
 from mmdet_digits.utils.config_checks import (
+    check_batch_independence,
     check_classes,
     check_held_out,
     check_learning_rate,
+    check_machine,
     check_scales,
     class_counts,
     resize_scales,
@@ -170,3 +172,48 @@ def test_validation_on_the_training_file_is_said(val, fits):
     check = check_held_out(dict(train_dataloader=loader(), val_dataloader=loader(val)))
     assert check.status is (Status.OK if fits else Status.WARN)
     assert fits or 'train_dataloader and val_dataloader both read train.json' in check.found
+
+
+@pytest.mark.parametrize(
+    ('backbone', 'device', 'status'),
+    [
+        (dict(depth=50), 'cpu', Status.WARN),
+        (dict(depth=101), 'cpu', Status.WARN),
+        (dict(depth=50), 'cuda', Status.OK),
+        (dict(depth=50), 'mps', Status.OK),
+        (dict(depth=18), 'cpu', Status.OK),
+        (dict(deepen_factor=0.167), 'cpu', Status.OK),
+    ],
+)
+def test_large_model_without_a_gpu_is_told_of_the_tiny_one(backbone, device, status):
+    check = check_machine(dict(model=dict(backbone=backbone)), device)
+    assert check.status is status
+    assert ('frcnn_tiny.py' in check.fix) is (status is Status.WARN)
+
+
+CANVAS = dict(type='CanvasResize', scale=(320, 160))
+RATIO = dict(type='Resize', scale=(320, 160), keep_ratio=True)
+
+
+@pytest.mark.parametrize(
+    ('steps', 'batch_size', 'status'),
+    [
+        ([CANVAS], 16, Status.OK),
+        ([RATIO], 16, Status.WARN),
+        ([RATIO], 1, Status.OK),
+        ([RATIO, dict(type='Pad', size=(320, 320))], 16, Status.OK),
+        ([RATIO, dict(type='Pad', size_divisor=32)], 16, Status.WARN),
+        ([dict(type='Resize', scale=(320, 160))], 16, Status.OK),
+        ([dict(type='RandomFlip')], 16, Status.WARN),
+    ],
+)
+@pytest.mark.parametrize('name', ['val', 'test'])
+def test_images_padded_to_the_largest_of_a_batch_are_told(name, steps, batch_size, status):
+    data = dict(loader(pipeline=[dict(type='LoadImageFromFile'), *steps]), batch_size=batch_size)
+    repeated = dict(data, dataset=dict(type='RepeatDataset', times=2, dataset=data['dataset']))
+    for tested in (data, repeated):
+        check = check_batch_independence({f'{name}_dataloader': tested})
+        assert check.status is status
+        assert (f'--cfg-options {name}_dataloader.batch_size=1' in check.fix) == (
+            status is Status.WARN
+        )

@@ -94,7 +94,7 @@ def test_without_workers_a_loader_has_nothing_that_torch_refuses(cfg, split):
 @pytest.mark.parametrize(
     ('path', 'value', 'found'),
     [
-        ('train_dataloader.drop_last', True, 'batch_sampler option is mutually exclusive'),
+        ('train_dataloader.shuffle', True, 'sampler option is mutually exclusive'),
         ('val_dataloader.shuffle', True, 'sampler option is mutually exclusive'),
         ('param_scheduler.0.end', 0, 'end should be larger than begin'),
         ('param_scheduler.1.T_max', 'many', 'TypeError'),

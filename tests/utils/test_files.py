@@ -19,6 +19,7 @@ from mmdet_digits.utils.files import (
     check_writable,
     csv_text,
     held_folder,
+    image_files,
     natural_key,
     read_file,
     read_json,
@@ -126,6 +127,12 @@ def test_csv_has_no_formula(text):
 def test_csv_keeps_other_texts(text):
     rows = list(csv.reader(io.StringIO(csv_text(['a', 'b'], [(text, 'z')]), newline='')))
     assert rows == [['a', 'b'], [text, 'z']]
+
+
+def test_images_come_in_natural_order(tmp_path):
+    for name in ('10.png', '9.png', 'b.jpg', 'A.PNG', 'notes.txt'):
+        (tmp_path / name).write_text('')
+    assert [p.name for p in image_files(tmp_path)] == ['9.png', '10.png', 'A.PNG', 'b.jpg']
 
 
 def test_natural_key_never_compares_numbers_with_text():

@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from mmdet_digits.utils import runtime_checks
-from mmdet_digits.utils.amp_check import check_amp, score_difference
 from mmdet_digits.utils.checks import Status
 from mmdet_digits.utils.runtime_checks import compare, describe_device
 
@@ -39,45 +38,3 @@ def test_device(cuda, gpus, driver, said, status, shown):
     check = describe_device(cuda, gpus, driver, said, threads=4)
     assert check.status is status
     assert shown in check.found
-
-
-def test_precisions_agree(cfg):
-    check = check_amp(cfg)
-    assert check.status is Status.OK
-    assert 'bfloat16 on cpu' in check.found or 'float16 on cuda' in check.found
-
-
-def test_autocast_to_float32_changes_nothing(cfg):
-    with pytest.warns(UserWarning, match='autocast'):  # torch: it only knows the half precisions
-        assert score_difference(cfg, 'cpu', torch.float32) == 0
-
-
-def test_a_precision_that_loses_the_scores_is_noticed(cfg, monkeypatch):
-    monkeypatch.setattr('mmdet_digits.utils.amp_check.BOUND_STEPS', 0.1)
-    check = check_amp(cfg)
-    assert check.status is Status.WARN
-    assert 'at most 0.00' in check.expected
-
-
-def test_numbers_that_are_not_finite_are_noticed(cfg, monkeypatch):
-    monkeypatch.setattr('mmdet_digits.utils.amp_check.LOGIT_SPREAD', float('inf'))
-    assert check_amp(cfg).status is Status.WARN
-
-
-def test_a_model_without_rois_is_left_out():
-    assert check_amp(dict(model=dict(bbox_head={}))).status is Status.OK
-
-
-def test_of_a_cascade_the_first_stage_is_compared(cfg):
-    head = cfg.model.roi_head.bbox_head
-    cfg.model.roi_head.update(
-        type='CascadeRoIHead',
-        num_stages=2,
-        stage_loss_weights=[1, 0.5],
-        bbox_head=[dict(head, reg_class_agnostic=True)] * 2,
-    )
-    cfg.model.update(type='CascadeRCNN')
-    cfg.model.train_cfg.rcnn = [cfg.model.train_cfg.rcnn] * 2
-    check = check_amp(cfg)
-    assert check.status is Status.OK
-    assert 'class scores differ by up to' in check.found

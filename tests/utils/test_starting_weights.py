@@ -4,8 +4,9 @@ import threading
 import pytest
 import torch
 
+from mmdet_digits.checkpoints.sources import resolve
 from mmdet_digits.utils.checks import Status
-from mmdet_digits.utils.starting_weights import check_weights, find_url, weight_sources
+from mmdet_digits.utils.starting_weights import check_weights, weight_sources
 
 
 def cfg(**keys):
@@ -85,7 +86,7 @@ def test_the_training_that_writes_a_missing_file_is_named(tmp_path, monkeypatch)
     ],
 )
 def test_names_stand_for_addresses(source, end):
-    url = find_url(source)
+    url = resolve(source).url
     assert url is end is None or url.endswith(end)
 
 

@@ -18,18 +18,18 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from mmdet_digits.boxes import corners, ious
 from mmdet_digits.cli import run_tool
 from mmdet_digits.datasets.box_style import (
     fit_box_style,
     read_box_style,
     write_box_style,
 )
-from mmdet_digits.datasets.boxes import paired_ious
 from mmdet_digits.evaluation.annotations import read_annotations
 from mmdet_digits.evaluation.assembly_files import assembly_beside, write_assembly_beside
 from mmdet_digits.evaluation.box_pairs import pair_boxes
 from mmdet_digits.evaluation.predictions import read_predictions
-from mmdet_digits.utils.arguments import fraction
+from mmdet_digits.utils.arguments import add_ignore_classes, fraction
 from mmdet_digits.utils.files import check_outputs, write_file
 
 
@@ -41,6 +41,7 @@ def parse_args():
     fit = commands.add_parser('fit', help='find the style of real boxes')
     fit.add_argument('pred', help='pred.json of a model trained on tight boxes')
     fit.add_argument('--ann', required=True, help='COCO file with the true boxes')
+    add_ignore_classes(fit)
     fit.add_argument('--out', type=Path, required=True, metavar='FILE', help='style as JSON')
     fit.add_argument('--score-thr', type=fraction, default=0.5, help='default: 0.5')
     fit.add_argument('--iou-thr', type=fraction, default=0.5, help='of a pair (default: 0.5)')
@@ -64,7 +65,7 @@ def main():
 
 
 def run_fit(args):
-    annotations = read_annotations(args.ann)
+    annotations = read_annotations(args.ann, args.ignore_classes)
     predictions = read_predictions(args.pred)
     tight, true = pair_boxes(predictions, annotations, args.score_thr)
     style, fits = fit_box_style(tight, true, args.iou_thr)
@@ -88,11 +89,11 @@ def run_apply(args):
 def fit_table(tight, styled, true):
     """How far the edges lie from the true ones, and the overlap, before and after."""
     table = Table('median over the pairs', 'before', 'after')
-    boxes = [np.concatenate([b[:, :2], b[:, :2] + b[:, 2:]], axis=1) for b in (tight, styled, true)]
+    boxes = [corners(bboxes) for bboxes in (tight, styled, true)]
     for column, edge in enumerate(('left', 'top', 'right', 'bottom')):
         off = [np.median(found[:, column] - boxes[2][:, column]) for found in boxes[:2]]
         table.add_row(f'{edge} edge, px off', *(f'{value:+.2f}' for value in off))
-    table.add_row('IoU', *(f'{np.median(paired_ious(b, true)):.3f}' for b in (tight, styled)))
+    table.add_row('IoU', *(f'{np.median(ious(found, boxes[2])):.3f}' for found in boxes[:2]))
     return table
 
 

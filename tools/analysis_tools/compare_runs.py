@@ -3,8 +3,8 @@
   python tools/analysis_tools/compare_runs.py work_dirs/frcnn_v2_fp32 work_dirs/frcnn_v2_amp
 
 The time per epoch is that of the training iterations and of validation's batches; the largest
-batch is known where tools/analysis_tools/largest_batch.py has written largest_batch.json into the
-run. What is not known is a dash.
+batch is known where benchmarks/largest_batch.py has written largest_batch.json into the run. What
+is not known is a dash.
 """
 
 import argparse

@@ -18,7 +18,7 @@ from mmdet_digits.evaluation.functional.digit_confusion import NO_DIGIT, most_co
 from mmdet_digits.evaluation.functional.true_numbers import GT_ORDERS
 from mmdet_digits.evaluation.number_errors import find_errors
 from mmdet_digits.evaluation.predictions import read_predictions
-from mmdet_digits.utils.arguments import fraction, natural
+from mmdet_digits.utils.arguments import add_ignore_classes, fraction, natural
 from mmdet_digits.utils.files import check_outputs, write_file
 from mmdet_digits.visualization.confusion_figure import save_confusion_figure
 from mmdet_digits.visualization.error_report import error_page, make_tiles, save_gallery
@@ -36,6 +36,7 @@ def parse_args():
     parser.add_argument(
         '--assembly', metavar='PRESET|FILE.json', help='default: that of the predictions'
     )
+    add_ignore_classes(parser)
     parser.add_argument('--gt-order', choices=GT_ORDERS, default='left', help='default: left')
     parser.add_argument(
         '--score-thr', type=fraction, default=0.6, help='of the confusion matrix (default: 0.6)'
@@ -55,7 +56,7 @@ def main():
     inputs = (args.pred, args.ann, args.assembly)
     check_outputs([confusion, gallery, page], args.overwrite, inputs=inputs)
     assembly, which = choose_assembly(args.assembly, args.pred)
-    annotations = read_annotations(args.ann)
+    annotations = read_annotations(args.ann, args.ignore_classes)
     errors = find_errors(
         read_predictions(args.pred),
         annotations,

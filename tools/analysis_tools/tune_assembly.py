@@ -39,7 +39,7 @@ from mmdet_digits.evaluation.functional.assembly_sweep import (
 from mmdet_digits.evaluation.functional.number_assembly import PRESETS
 from mmdet_digits.evaluation.functional.true_numbers import GT_ORDERS, true_numbers
 from mmdet_digits.evaluation.predictions import read_predictions
-from mmdet_digits.utils.arguments import fraction, natural, positive
+from mmdet_digits.utils.arguments import add_ignore_classes, fraction, natural, positive
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import check_outputs, read_file, write_file
 from mmdet_digits.visualization.sweep_figure import HeatMap, save_sweep_figure
@@ -59,6 +59,7 @@ def parse_args():
     parser.add_argument('--objective', choices=OBJECTIVES, default='accuracy')
     parser.add_argument('--scores', type=fraction, nargs='+', default=SCORES, metavar='S')
     parser.add_argument('--ious', type=iou_value, nargs='+', default=IOUS, metavar='IOU|none')
+    add_ignore_classes(parser)
     parser.add_argument('--gt-order', choices=GT_ORDERS, default='left', help='default: left')
     parser.add_argument('--repeats', type=positive, default=1000, help='bootstrap samples')
     parser.add_argument('--seed', type=natural, default=0, help='of the bootstrap')
@@ -84,8 +85,8 @@ def main():
     check_outputs(outputs, args.overwrite, inputs=inputs)
     if args.report_ann:
         refuse_same_split(args)
-    detections, truth = load_split(args.pred, args.ann, args.gt_order)
-    report = args.report_ann and load_split(args.report_pred, args.report_ann, args.gt_order)
+    detections, truth = load_split(args, args.pred, args.ann)
+    report = args.report_ann and load_split(args, args.report_pred, args.report_ann)
 
     grid = sweep_grid(args.scores, args.ious)
     with console.status(f'{len(grid):,} settings'):
@@ -124,10 +125,10 @@ def refuse_same_split(args):
         )
 
 
-def load_split(pred, ann, gt_order):
-    annotations = read_annotations(ann)
+def load_split(args, pred, ann):
+    annotations = read_annotations(ann, args.ignore_classes)
     detections = annotations.detections_of(read_predictions(pred))
-    return detections, true_numbers(annotations.truth, gt_order)
+    return detections, true_numbers(annotations.truth, args.gt_order)
 
 
 def optimistic(args):

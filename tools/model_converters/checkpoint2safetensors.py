@@ -8,7 +8,7 @@ training needs to go on is left out; of EMA weights the averaged ones are kept.
 import argparse
 from pathlib import Path
 
-from mmdet_digits.cli import run_tool
+from mmdet_digits.cli import add_trust_option, run_tool
 
 DTYPES = ('float32', 'float16', 'bfloat16')
 
@@ -31,6 +31,7 @@ def parse_args():
     parser.add_argument(
         '--overwrite', action='store_true', help='replace OUT.safetensors if it exists'
     )
+    add_trust_option(parser)
     parser.add_argument('--debug', action='store_true', help='show tracebacks')
     return parser.parse_args()
 
@@ -38,7 +39,10 @@ def parse_args():
 def main():
     args = parse_args()
     from mmdet_digits.checkpoints.exporting import export_weights
+    from mmdet_digits.checkpoints.reading import trust_checkpoints
 
+    if args.trust_checkpoint:
+        trust_checkpoints()
     weights = export_weights(args.src, args.dst, args.dtype, args.drop, args.overwrite)
     print(f'{args.dst}: {len(weights)} tensors, {args.dst.stat().st_size:,} bytes')
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from mmdet_digits.categories import DIGITS
+from mmdet_digits.cli import add_trust_option
 from mmdet_digits.utils.arguments import positive
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.pipes import reader_may_leave
@@ -25,6 +26,7 @@ def parse_args() -> argparse.Namespace:
         help='classes of the mmdet model, without background (default: %(default)s)',
     )
     parser.add_argument('--overwrite', action='store_true', help='replace OUT.pth if it exists')
+    add_trust_option(parser)
     parser.add_argument('--debug', action='store_true', help='show tracebacks')
     return parser.parse_args()
 
@@ -33,8 +35,11 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Convert, and say what was written."""
     args = parse_args()
+    from mmdet_digits.checkpoints.reading import trust_checkpoints
     from mmdet_digits.models.torchvision_weights import convert_file
 
+    if args.trust_checkpoint:
+        trust_checkpoints()
     try:
         checkpoint = convert_file(args.src, args.dst, args.arch, args.num_classes, args.overwrite)
     except InputError as error:

@@ -5,12 +5,12 @@ A value that is not sound is 0, NaN or an empty text in the array.
 
 import numpy as np
 
-from mmdet_digits.coco_structure import LARGEST
+from mmdet_digits.coco_structure import LARGEST, is_number
 
 
 def number(value: object) -> float:
     """A number of up to ``LARGEST`` as a float, NaN for anything else, also for true and false."""
-    return float(value) if type(value) in (int, float) and abs(value) <= LARGEST else np.nan
+    return float(value) if is_number(value) else np.nan
 
 
 def numbers(values: list) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmdet_digits.datasets.boxes import paired_ious
+from mmdet_digits.boxes import corners, ious
 from mmdet_digits.datasets.checks.cases import report
 from mmdet_digits.datasets.checks.table import CocoTable
 from mmdet_digits.utils.checks import Check, Status
@@ -74,6 +74,7 @@ def overlapping_pairs(table: CocoTable, rows: np.ndarray) -> np.ndarray:
     """
     rows = rows[(table.bboxes[rows, 2:] >= 1).all(axis=1)]  # others are not loaded
     images, boxes = table.ann_image_ids[rows], table.bboxes[rows]
+    edges = corners(boxes)
     pairs = [np.zeros((0, 2), dtype=int)]
     for step in range(1, min(COMPARED, len(rows) - 1) + 1):
         near = (images[step:] == images[:-step]) & (
@@ -82,7 +83,7 @@ def overlapping_pairs(table: CocoTable, rows: np.ndarray) -> np.ndarray:
         if not near.any():  # those further to the right are further away
             break
         first = np.flatnonzero(near)
-        same = paired_ious(boxes[first], boxes[first + step]) > SAME_PLACE
+        same = ious(edges[first], edges[first + step]) > SAME_PLACE
         pairs.append(np.stack([first, first + step], axis=1)[same])
     found = np.sort(rows[np.concatenate(pairs)], axis=1)
     return found[np.argsort(found[:, 1], kind='stable')]

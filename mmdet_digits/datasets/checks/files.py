@@ -11,10 +11,10 @@ import numpy as np
 
 from mmdet_digits.coco_structure import leads_out
 from mmdet_digits.datasets.checks.cases import report, shown
-from mmdet_digits.datasets.checks.moved_files import image_files, is_image, meant_files
+from mmdet_digits.datasets.checks.moved_files import images_below, meant_files
 from mmdet_digits.datasets.checks.table import CocoTable
 from mmdet_digits.utils.checks import Check, Status
-from mmdet_digits.utils.files import natural_key
+from mmdet_digits.utils.files import is_image_name, natural_key
 
 REPAIRED = 'writes the names of those that it found, and removes the other entries'
 
@@ -52,7 +52,7 @@ def check_files(table: CocoTable, image_dir: Path) -> tuple[FileMatch, list[Chec
     match = match_files(table.file_names, list_files(table.file_names, image_dir))
     lost = sorted([*match.missing, *match.leaving])
     if lost:
-        spare = [name for name in image_files(image_dir) if name not in {*match.files.values()}]
+        spare = [name for name in images_below(image_dir) if name not in {*match.files.values()}]
         match.meant.update(meant_files({row: table.file_names[row] for row in lost}, spare))
         match.files.update(match.meant)
     return match, [
@@ -113,7 +113,7 @@ def match_files(names: Iterable[str], files: set[str]) -> FileMatch:
         else:
             match.missing.append(row)
     unlisted = files.difference(match.files.values())
-    match.unlisted.extend(sorted(filter(is_image, unlisted), key=natural_key))
+    match.unlisted.extend(sorted(filter(is_image_name, unlisted), key=natural_key))
     return match
 
 

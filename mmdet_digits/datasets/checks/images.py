@@ -4,8 +4,6 @@ import contextlib
 import hashlib
 import io
 import os
-import struct
-import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,20 +12,17 @@ from pathlib import Path
 import cv2
 from PIL import Image
 
+from mmdet_digits.utils import image_reading
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.image_reading import (
     MAX_PIXELS,
-    PNG_START,
+    ImageHeader,
     check_pixels,
     decode,
     open_image,
     quiet_decoders,
+    shown_size,
 )
-
-ORIENTATION = 274  # EXIF tag; 1 means as stored
-PNG_TIME = b'\0\0\0\x07tIME'
-PNG_MODES = {0: 'L', 2: 'RGB'}
-PNG_PIXELS = 2**26  # of larger ones Pillow may say more
 
 
 @dataclass(frozen=True)
@@ -86,11 +81,7 @@ def read_header(path: Path | str) -> ImageFacts:
     """Read the header of an image. Never raises."""
     try:
         with open_image(path) as file:
-            facts = _plain_png(file.read(64))
-        if facts:
-            return facts
-        with Image.open(path) as image:
-            return _header(image, path)
+            return _facts(path, image_reading.read_header(file))
     except Exception as error:  # Pillow raises nearly anything for a broken file
         return ImageFacts(problem=_problem(path, error))
 
@@ -103,8 +94,8 @@ def read_pixels(path: Path | str) -> ImageFacts:
     try:
         with open_image(path) as file:
             data = file.read()
+        header = _facts(path, image_reading.read_header(io.BytesIO(data)))
         with Image.open(io.BytesIO(data)) as image:
-            header = _header(image, path)
             image.verify() if image.format == 'PNG' else image.load()
         pixels = decode(data)
         size = pixels.shape[1], pixels.shape[0]
@@ -126,37 +117,15 @@ def encode_plainly(path: Path, as_shown: bool = True) -> bytes:
     return cv2.imencode('.png', decode(Path(path).read_bytes(), flags))[1].tobytes()
 
 
-def _plain_png(head: bytes) -> ImageFacts | None:
-    """What a PNG of the most ordinary kind is, in a third of Pillow's time; None for other files.
-
-    That is one of 8-bit RGB or grey, not interlaced, with nothing between its header and its pixels
-    but the time of its last change, which SVHN's have. ``head`` is the file's first 64 bytes.
-    """
-    timed = head[33:41] == PNG_TIME and zlib.crc32(head[37:48]) == int.from_bytes(head[48:52])
-    if head[:16] != PNG_START or head[37:][19 * timed :][:4] != b'IDAT':
-        return None
-    width, height, bits, colour, *methods, checksum = struct.unpack('>2I5BI', head[16:33])
-    plain = bits == 8 and colour in PNG_MODES and not any(methods)
-    if not plain or zlib.crc32(head[12:29]) != checksum or not 0 < width * height < PNG_PIXELS:
-        return None
-    size = width, height
-    return ImageFacts(size=size, stored_size=size, format='PNG', mode=PNG_MODES[colour])
-
-
-def _header(image: Image.Image, path: Path | str) -> ImageFacts:
-    check_pixels(path, image.size)
-    turned = 'exif' in image.info and image.getexif().get(ORIENTATION, 1) not in (0, 1)
-    size = image.size
-    if turned:  # which formats are turned is up to OpenCV
-        height, width = decode(Path(path).read_bytes()).shape[:2]
-        size = width, height
+def _facts(path: Path | str, header: ImageHeader) -> ImageFacts:
+    check_pixels(path, header.stored_size)
     return ImageFacts(
-        size=size,
-        stored_size=image.size,
-        format=image.format,
-        mode=image.mode,
-        deep=image.mode[:1] in 'IF' or ';16' in str(image.tile),
-        turned=turned,
+        size=shown_size(path, header),
+        stored_size=header.stored_size,
+        format=header.format,
+        mode=header.mode,
+        deep=header.deep,
+        turned=header.turned,
     )
 
 

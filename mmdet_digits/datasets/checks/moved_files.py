@@ -8,23 +8,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
-from mmdet_digits.utils.files import natural_key
-
-SUFFIXES = frozenset({'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp'})
+from mmdet_digits.utils.files import is_image_name, natural_key
 
 
-def image_files(image_dir: Path) -> list[str]:
+def images_below(image_dir: Path) -> list[str]:
     """The image files of a folder and the folders in it, with ``/`` between folder and file."""
     found = []
     for folder, _, names in os.walk(image_dir):
         relative = os.path.relpath(folder, image_dir).replace(os.sep, '/')
         found += [posixpath.normpath(posixpath.join(relative, name)) for name in names]
-    return sorted((name for name in found if is_image(name)), key=natural_key)
-
-
-def is_image(name: str) -> bool:
-    """Whether a file has the suffix of an image."""
-    return posixpath.splitext(name)[1].lower() in SUFFIXES
+    return sorted((name for name in found if is_image_name(name)), key=natural_key)
 
 
 def meant_files(names: Mapping[int, str], files: Iterable[str]) -> dict[int, str]:
@@ -64,4 +57,4 @@ def last_part(name: str) -> str:
 def _stem(name: str) -> str:
     """A file name without the suffix of an image; what else follows a dot belongs to it."""
     name = posixpath.basename(name)
-    return posixpath.splitext(name)[0] if is_image(name) else name
+    return posixpath.splitext(name)[0] if is_image_name(name) else name

@@ -1,8 +1,8 @@
 """The third step of a repair: the annotations."""
 
-import math
 from collections.abc import Mapping, Sequence
 
+from mmdet_digits.coco_structure import is_bbox
 from mmdet_digits.datasets.checks.columns import number
 from mmdet_digits.datasets.checks.frames import scale_box
 from mmdet_digits.datasets.checks.repair_images import RepairedImages
@@ -71,7 +71,7 @@ def repair_annotation(
         return None, ['its image is not there']
     if annotation['category_id'] not in new_ids:
         return None, ['its category is not there']
-    if not isinstance(bbox, list) or len(bbox) != 4 or any(map(math.isnan, map(number, bbox))):
+    if not is_bbox(bbox):
         return None, ['bbox is not four numbers']
     if annotation.get('ignore', 0) not in (0, 1):
         return None, ['ignore is neither 0 nor 1']

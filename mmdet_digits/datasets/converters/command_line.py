@@ -1,7 +1,6 @@
 """What the command lines of the converters share."""
 
 import argparse
-import csv
 import shlex
 import sys
 from collections.abc import Callable, Iterable
@@ -18,11 +17,7 @@ from mmdet_digits.datasets.coco_files import (
     split_coco,
     write_json,
 )
-from mmdet_digits.datasets.converters.image_sizes import (
-    ImageSizes,
-    image_files,
-    read_sizes,
-)
+from mmdet_digits.datasets.converters.image_sizes import ImageSizes, read_sizes
 from mmdet_digits.datasets.converters.records import (
     Conversion,
     DigitRecords,
@@ -30,8 +25,9 @@ from mmdet_digits.datasets.converters.records import (
     digit_of,
     shown,
 )
+from mmdet_digits.utils.arguments import name_list
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import check_folder, check_outputs
+from mmdet_digits.utils.files import check_folder, check_outputs, image_files
 from mmdet_digits.utils.pipes import reader_may_leave
 from mmdet_digits.visualization.progress import image_progress
 
@@ -96,8 +92,8 @@ def converter_parser(
 
 
 def class_list(text: str) -> list[str]:
-    """Class names of a line of CSV, so that ``border,","`` is two of them."""
-    names = [name.strip() for name in next(csv.reader([text]), [])]
+    """Names of classes that are no digits."""
+    names = name_list(text)
     digits = [name for name in names if digit_of(name) is not None]
     if digits:
         raise argparse.ArgumentTypeError(f'{", ".join(digits)}: a digit, which cannot be left out')
@@ -134,7 +130,9 @@ def convert(
     """
     sizes = sizes or image_sizes(args, args.images)
     outputs = output_paths(args)
-    check_outputs(outputs.values(), args.overwrite)
+    given = {name: value for name, value in vars(args).items() if isinstance(value, Path)}
+    inputs = [value for name, value in given.items() if name not in ('out', 'valid_out')]
+    check_outputs(outputs.values(), args.overwrite, inputs=inputs)
     console = Console(markup=False)
     records = open_records()
     if args.split:

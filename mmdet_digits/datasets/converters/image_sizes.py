@@ -1,19 +1,14 @@
 """Where the width and the height of an image come from."""
 
-import os
-import struct
 from pathlib import Path
-
-from PIL import Image
 
 from mmdet_digits.datasets.converters.records import DigitRecord
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import natural_key, read_json
+from mmdet_digits.utils.files import read_json
+from mmdet_digits.utils.image_reading import open_image, read_header, shown_size
 
-EXTENSIONS = frozenset({'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp'})
 FORMAT = 'a COCO file, or {"1.png": [width, height], ...} in pixels'
 FIX = 'correct the file, or give --images to have the images opened'
-ORIENTATION = 274  # EXIF tag; 5 to 8 mean that the picture is shown turned by 90 degrees
 
 
 class ImageSizes:
@@ -60,57 +55,17 @@ class ImageSizes:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Read ``(width, height)`` of an image, turned as OpenCV turns JPEG and PNG.
-
-    Of a PNG only the heads of its parts are read, of others the head: never the pixels.
+    """Read ``(width, height)`` of an image, turned as OpenCV turns it; hardly ever are pixels read.
 
     Raises:
         InputError: it is no image.
     """
     try:
-        with Image.open(path) as image:
-            width, height = image.size
-            exif = image.info.get('exif', b'') if image.format in ('JPEG', 'MPO') else b''
-            exif = png_exif(path) if image.format == 'PNG' else exif
+        with open_image(path) as file:
+            return shown_size(path, read_header(file))
     except Exception as error:  # Pillow raises nearly anything for a damaged file
         found = getattr(error, 'strerror', None) or f'{type(error).__name__}: {error}'
         raise InputError(f'{path}: not readable as an image ({found}).') from error
-    return (height, width) if 5 <= orientation(exif) <= 8 else (width, height)
-
-
-def png_exif(path: Path) -> bytes:
-    """The EXIF block of a PNG. OpenCV obeys it behind the pixels too, where Pillow does not look.
-
-    Raises:
-        EOFError: the file was cut off.
-        struct.error: likewise.
-    """
-    with path.open('rb', buffering=0) as file:
-        file.seek(8)
-        while head := file.read(8):
-            length, kind = struct.unpack('>I4s', head)
-            if kind == b'eXIf':
-                return file.read(length)
-            if kind == b'IEND':
-                return b''
-            file.seek(length + 4, os.SEEK_CUR)
-    raise EOFError('it was cut off')
-
-
-def orientation(exif: bytes) -> int:
-    """The orientation that an EXIF block tells, as OpenCV reads it; 1, as stored, by default."""
-    block = exif.removeprefix(b'Exif\0\0')
-    order = '<' if block.startswith(b'II') else '>'
-    try:
-        (start,) = struct.unpack_from(f'{order}I', block, 4)
-        (count,) = struct.unpack_from(f'{order}H', block, start)
-        for entry in range(start + 2, start + 2 + 12 * count, 12):
-            tag, _, _, value = struct.unpack_from(f'{order}HHIH', block, entry)
-            if tag == ORIENTATION:
-                return value
-    except struct.error:  # the block ends early
-        pass
-    return 1
 
 
 def read_sizes(path: Path) -> dict[str, tuple[int, int]]:
@@ -134,9 +89,3 @@ def read_sizes(path: Path) -> dict[str, tuple[int, int]]:
             f'{path}: sizes that no image has.', f'{wrong[0]} is {width} x {height} px', FORMAT, FIX
         )
     return table
-
-
-def image_files(folder: Path) -> list[Path]:
-    """The images of a folder, by name, numbers in names in their order."""
-    paths = [path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS]
-    return sorted(paths, key=natural_key)

@@ -1,8 +1,5 @@
 """One annotated image, whatever format it came from, and COCO dictionaries made of many."""
 
-import csv
-import io
-import shlex
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdet_digits.boxes import clip_boxes
 from mmdet_digits.categories import DIGITS, ZERO_ALIAS
 from mmdet_digits.coco_structure import LARGEST, name_problem, shortened
 from mmdet_digits.datasets.coco_files import CATEGORIES
+from mmdet_digits.utils.arguments import quoted_list
 from mmdet_digits.utils.errors import InputError
 
 #: Coordinates are written with this many decimals (YOLO's fractions give 245.99997 for 246).
@@ -128,22 +127,6 @@ def digit_of(name: str) -> int | None:
     return DIGITS.index(name) if name in DIGITS else None
 
 
-def clip_boxes(bboxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Cut boxes at the edge of their image.
-
-    Args:
-        bboxes: (N, 4) ``[x, y, w, h]``.
-        size: ``(width, height)`` of the image.
-
-    Returns:
-        (N, 4); a width or height is 0 or negative where nothing is inside.
-    """
-    corners = np.concatenate([bboxes[:, :2], bboxes[:, :2] + bboxes[:, 2:]], axis=1)
-    start = np.maximum(corners[:, :2], 0)
-    end = np.minimum(corners[:, 2:], size)
-    return np.concatenate([start, end - start], axis=1)
-
-
 def build_coco(
     records: Sequence[DigitRecord],
     size_of: Callable[[DigitRecord], tuple[int, int]],
@@ -193,14 +176,12 @@ def build_coco(
 
 def _no_digits(others: Counter[str], ignore: Collection[str]) -> InputError:
     found = [f'{name!r} ({n:,})' for name, n in others.most_common() if name not in ignore]
-    text = io.StringIO()
-    csv.writer(text, lineterminator='').writerow(sorted({*others, *ignore}))
     return InputError(
         'Boxes of classes that are no digits; nothing was written.',
         shortened(', '.join(found), 400),
         "digits, 0 to 9; '10' stands for zero",
-        f'add --ignore-classes {shlex.quote(text.getvalue())} to leave these boxes out and keep '
-        'the others of their images, or correct the names if they stand for digits',
+        f'add --ignore-classes {quoted_list(sorted({*others, *ignore}))} to leave these boxes out '
+        'and keep the others of their images, or correct the names if they stand for digits',
     )
 
 

@@ -13,11 +13,7 @@ import numpy as np
 import yaml
 
 from mmdet_digits.categories import DIGITS
-from mmdet_digits.datasets.converters.image_sizes import (
-    EXTENSIONS,
-    ImageSizes,
-    image_files,
-)
+from mmdet_digits.datasets.converters.image_sizes import ImageSizes
 from mmdet_digits.datasets.converters.records import (
     DigitRecord,
     DigitRecords,
@@ -27,7 +23,13 @@ from mmdet_digits.datasets.converters.records import (
 )
 from mmdet_digits.datasets.synthetic.folders import describe
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import check_folder, natural_key, read_file
+from mmdet_digits.utils.files import (
+    IMAGE_SUFFIXES,
+    check_folder,
+    image_files,
+    natural_key,
+    read_file,
+)
 
 CLASSES = 'classes.txt'
 NAME_FILES = (CLASSES, 'data.yaml', 'data.yml')
@@ -69,7 +71,7 @@ class YoloFolder(DigitRecords):
             raise InputError(
                 f'{images}: no image in it.',
                 describe(Path(images)),
-                f'files that end in {", ".join(sorted(EXTENSIONS))}',
+                f'files that end in {", ".join(IMAGE_SUFFIXES)}',
                 'give the folder that holds them',
             )
         self._texts = text_files(self.labels)

@@ -12,12 +12,12 @@ from rich.console import Console
 
 from mmdet_digits.datasets.coco_files import count_coco
 from mmdet_digits.datasets.converters.command_line import read_records, remarks, say, summary_table
-from mmdet_digits.datasets.converters.image_sizes import EXTENSIONS, ImageSizes
+from mmdet_digits.datasets.converters.image_sizes import ImageSizes
 from mmdet_digits.datasets.converters.records import DigitRecords
 from mmdet_digits.datasets.linking import Plan, build
 from mmdet_digits.datasets.synthetic.folders import FIX, SPLITS, FolderError, describe
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import check_folder, check_writable
+from mmdet_digits.utils.files import check_folder, check_writable, is_image_name
 
 #: What the folders of a split are called.
 FOLDERS = {
@@ -92,7 +92,7 @@ def _split(root: Path, split: str, pair: str) -> YoloSplit:
 
 
 def _has_images(folder: Path) -> bool:
-    return folder.is_dir() and any(p.suffix.lower() in EXTENSIONS for p in folder.iterdir())
+    return folder.is_dir() and any(is_image_name(path.name) for path in folder.iterdir())
 
 
 def check_free(out: Path, overwrite: bool) -> list[Path]:

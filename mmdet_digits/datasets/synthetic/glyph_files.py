@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from mmdet_digits.datasets.synthetic.glyphs import DIGITS, INK, fit_glyph
-from mmdet_digits.datasets.synthetic.user_files import IMAGES, decode_image, files_of
+from mmdet_digits.datasets.synthetic.user_files import decode_image, files_of
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import read_file
+from mmdet_digits.utils.files import IMAGE_SUFFIXES, read_file
 
 GLYPH_FORMAT = (
     "an .npz file with x_train and y_train as Keras' mnist.npz, a folder with MNIST's "
@@ -135,7 +135,8 @@ def _read_digit_folders(folder: Path) -> list[list[np.ndarray]]:
         present = ', '.join(sorted(p.name for p in folder.iterdir())[:5]) or 'an empty folder'
         raise _wrong(folder, f'{present}; no folder {", ".join(missing)}')
     return [
-        [_read_glyph_image(path) for path in files_of(folder / digit, IMAGES)] for digit in DIGITS
+        [_read_glyph_image(path) for path in files_of(folder / digit, IMAGE_SUFFIXES)]
+        for digit in DIGITS
     ]
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmdet_digits.datasets.synthetic.user_files import IMAGES, decode_image, files_of
+from mmdet_digits.datasets.synthetic.user_files import decode_image, files_of
 from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import check_folder
+from mmdet_digits.utils.files import IMAGE_SUFFIXES, check_folder
 
-WHAT = f'a folder of photographs without digits ({", ".join(IMAGES)})'
+WHAT = f'a folder of photographs without digits ({", ".join(IMAGE_SUFFIXES)})'
 SIDE = 640  # px; larger photographs are reduced to it when they are read
 HELD = 128  # photographs held in memory per process
 CROP = (0.3, 1.0)  # share of the photograph's largest possible crop
@@ -52,7 +52,7 @@ def find_photos(folder: Path | str) -> Photos:
         InputError: There is no such folder, it has none, or the first cannot be read.
     """
     check_folder(folder, WHAT)
-    paths = files_of(folder, IMAGES)
+    paths = files_of(folder, IMAGE_SUFFIXES)
     if not paths:
         raise InputError(
             f'{folder}: no photograph in it.', 'no image file', WHAT, 'give another folder'

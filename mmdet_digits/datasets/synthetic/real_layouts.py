@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mmdet_digits.boxes import clip_boxes
 from mmdet_digits.categories import map_categories
 from mmdet_digits.coco_structure import read_coco
-from mmdet_digits.datasets.box_style import BoxStyle, clip_boxes
+from mmdet_digits.datasets.box_style import BoxStyle
 from mmdet_digits.datasets.synthetic.layouts import (
     Layout,
     hold_horizon,
@@ -120,7 +121,7 @@ def _place(image: dict, rows: list[tuple], style: BoxStyle | None) -> Place | No
     rows = np.array(rows, float)
     boxes = style.remove(rows[:, 1:]) if style else rows[:, 1:]
     size = int(image['width']), int(image['height'])
-    boxes = clip_boxes(_widened(boxes), *size)
+    boxes = clip_boxes(_widened(boxes), size)
     reduction = min(LAYOUT.image_width[1] / size[0], 1.0)
     if (boxes[:, 2:] * reduction < LEAST).any():
         return None

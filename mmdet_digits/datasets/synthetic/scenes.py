@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mmdet_digits.datasets.box_style import clip_boxes
+from mmdet_digits.boxes import clip_boxes
 from mmdet_digits.datasets.synthetic import degradations, plates, walls
 from mmdet_digits.datasets.synthetic.glyphs import change_weight, sample_number_glyphs
 from mmdet_digits.datasets.synthetic.ingredients import look_without
@@ -75,7 +75,7 @@ def draw_scene(
     image, masks = _draw(rng, layout, shapes, supplies, scale, params.style)
     bboxes = tight_boxes(masks) / scale
     if supplies.box_style:
-        bboxes = clip_boxes(supplies.box_style.apply(bboxes), layout.width, layout.height)
+        bboxes = clip_boxes(supplies.box_style.apply(bboxes), (layout.width, layout.height))
     bboxes = _at_least_a_pixel(bboxes, layout)
     image = _photograph(rng, image, masks.max(0), layout, scale, params.degradation)
     return Scene(image, digits, bboxes, family)

@@ -9,8 +9,6 @@ import numpy as np
 from mmdet_digits.utils.errors import InputError
 from mmdet_digits.utils.files import read_file
 
-IMAGES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
-
 
 def decode_image(path: Path, flags: int, what: str) -> np.ndarray:
     """Read and decode an image file.

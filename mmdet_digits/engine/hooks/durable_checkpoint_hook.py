@@ -8,12 +8,14 @@ from pathlib import Path
 from mmdet.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
-from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.model import BaseTTAModel
 from mmengine.runner import BaseLoop, find_latest_checkpoint
 
 from mmdet_digits.checkpoints.matching import check_checkpoint, check_schedulers, leave_out
+from mmdet_digits.checkpoints.plain_state import plain_state, with_histories, without_functions
 from mmdet_digits.checkpoints.provenance import git_state, versions
 from mmdet_digits.checkpoints.resuming import check_resumable
+from mmdet_digits.engine.distributed import unwrapped
 from mmdet_digits.utils.durable_files import remove_parts, write_durably
 from mmdet_digits.utils.errors import InputError
 
@@ -33,6 +35,7 @@ class DurableCheckpointHook(CheckpointHook):
       path of the best one, which may be another run's once the folder was copied.
     - What is saved also has the versions of the packages, the state of the repository, the metrics
       of the last validation and the time.
+    - What is saved is tensors and plain values, so that ``torch.load(weights_only=True)`` reads it.
     - What is loaded has to fit the model and the classes of the data set. A training may start from
       weights for another number of classes: what depends on it is left out, with a warning.
 
@@ -59,13 +62,12 @@ class DurableCheckpointHook(CheckpointHook):
                 runner.logger.info(f'Removed {part}, which a killed run had begun to write.')
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Check that a checkpoint fits."""
+        """Check that a checkpoint fits, and make MMEngine's histories of the tensors in it."""
         loops = [runner._train_loop, runner._val_loop, runner._test_loop]
         built = next(loop for loop in loops if isinstance(loop, BaseLoop))
         only_starts = built is runner._train_loop and not runner._resume
-        model = runner.model
-        while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-            model = model.module
+        model = unwrapped(runner.model)
+        model = model.module if isinstance(model, BaseTTAModel) else model
         path = runner._load_from or find_latest_checkpoint(runner.work_dir)
         unlike = check_checkpoint(
             checkpoint,
@@ -79,9 +81,10 @@ class DurableCheckpointHook(CheckpointHook):
         if built is runner._train_loop and runner._resume:
             states, own = checkpoint.get('param_schedulers', []), runner.param_schedulers or []
             check_schedulers(states, path, own)
+            checkpoint['message_hub'] = with_histories(checkpoint['message_hub'])
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Add what MMEngine does not save by itself."""
+        """Add what MMEngine does not save by itself, and leave nothing but plain values."""
         histories = runner.message_hub.log_scalars
         checkpoint['meta'].update(
             saved_at=time.time(),
@@ -93,6 +96,10 @@ class DurableCheckpointHook(CheckpointHook):
                 if name.startswith('val/')
             },
         )
+        if 'param_schedulers' in checkpoint:
+            checkpoint['param_schedulers'] = without_functions(checkpoint['param_schedulers'])
+        for name in checkpoint.keys() - {'state_dict', 'ema_state_dict'}:
+            checkpoint[name] = plain_state(checkpoint[name])
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
         outdated = self._outdated(runner, step) + self._replaced_best()

@@ -4,12 +4,11 @@ import torch
 from mmdet.registry import HOOKS
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mmdet_digits.engine.distributed import unwrapped
 from mmdet_digits.engine.execution import (
-    compile_features,
     fit_threads,
     follow_parameters,
     keep_freed_memory,
@@ -32,19 +31,14 @@ class ExecutionHook(Hook):
     Args:
         channels_last: keep the channels of weights, and so of all feature maps, innermost in
             memory. The kernels for convolutions of CPUs and of GPUs' tensor cores want them there.
-        compile: compile backbone and neck: True, or arguments of :func:`torch.compile`. The first
-            batch takes minutes, and so does the first one of another size.
         tf32: whether CUDA multiplies float32 numbers with 10 bits of mantissa instead of 23; None
             leaves it to torch, which does so in convolutions only.
     """
 
     priority = 'VERY_HIGH'
 
-    def __init__(
-        self, channels_last: bool = True, compile: bool | dict = False, tf32: bool | None = None
-    ) -> None:
+    def __init__(self, channels_last: bool = True, tf32: bool | None = None) -> None:
         self.channels_last = channels_last
-        self.compile = {} if compile is True else compile
         self.tf32 = tf32
 
     def prepare(self, model: nn.Module) -> None:
@@ -52,16 +46,11 @@ class ExecutionHook(Hook):
 
         Args:
             model: a detector, or what wraps one.
-
-        Raises:
-            InputError: it is to be compiled, but there is no compiler.
         """
         fit_threads()
         keep_freed_memory()
         if self.channels_last:
             model.to(memory_format=torch.channels_last)
-        if self.compile is not False:
-            compile_features(model, **self.compile)
         if self.tf32 is not None:
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.tf32
 
@@ -71,15 +60,13 @@ class ExecutionHook(Hook):
         What distributes a model has to be built again: it has noted how the weights lie in memory,
         and would mix up the gradients of the first step if that changed.
         """
-        if is_model_wrapper(runner.model):
-            model = runner.model.module
-            self.prepare(model)
+        model = unwrapped(runner.model)
+        self.prepare(model)
+        if model is not runner.model:
             runner.model = runner.wrap_model(runner.cfg.get('model_wrapper_cfg'), model)
-        else:
-            self.prepare(runner.model)
         runner.logger.info(
-            f'Execution: channels {"last" if self.channels_last else "first"}, backbone and neck '
-            f'{"not " if self.compile is False else ""}compiled, {torch.get_num_threads()} threads.'
+            f'Execution: channels {"last" if self.channels_last else "first"}, '
+            f'{torch.get_num_threads()} threads.'
         )
 
     def before_train(self, runner) -> None:
@@ -114,4 +101,5 @@ def prepare_as_configured(model: nn.Module, cfg: Config) -> None:
     """
     for hook in cfg.get('custom_hooks') or ():
         if hook['type'] == 'ExecutionHook':
-            HOOKS.build(hook).prepare(model)
+            # by name: a config of earlier weights has a switch more
+            ExecutionHook(hook.get('channels_last', True), hook.get('tf32')).prepare(model)

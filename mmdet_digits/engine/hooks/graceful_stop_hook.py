@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import torch
-from mmengine.dist import all_reduce, is_main_process
-from mmengine.hooks import Hook
+from mmengine.dist import all_reduce, get_world_size, is_main_process
+from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop
 
 from mmdet_digits.engine.loops.resumable_train_loop import PROGRESS, ResumableTrainLoop
@@ -21,12 +21,15 @@ class GracefulStopHook(Hook):
 
     A training iteration is finished and a checkpoint written from which a resumed run equals one
     that was never stopped; in the middle of accumulating gradients, which no checkpoint holds, that
-    is after the step to come. In a validation there is nothing to save: the resumed run repeats it.
+    is after the step to come. A stopped validation is repeated by the resumed run; what is saved,
+    if its weights are not yet, are the weights that are trained, not those that are validated.
 
     Args:
         request: whether to stop. Ranks agree on it: one that is asked stops all.
 
     Attributes:
+        interval: iterations from one agreement of ranks to the next. It waits for all that a GPU
+            has to do, so there it is 10; on processors, where it costs nothing, 1.
         waiting: whether the run is between two iterations, and waits for a batch.
     """
 
@@ -34,7 +37,10 @@ class GracefulStopHook(Hook):
 
     def __init__(self, request: StopRequest) -> None:
         self.request = request
+        self.interval = 10 if torch.cuda.is_available() else 1
         self.waiting = False
+        self._asked = 0
+        self._mode = 'train'
         self._saved_iter = 0
 
     def before_train(self, runner) -> None:
@@ -47,7 +53,8 @@ class GracefulStopHook(Hook):
         self.request.can_wait = False
         last = Path(runner.work_dir, 'last_checkpoint')
         ended = self._saved_iter == runner.iter and last.is_file()
-        if is_main_process() and ended and Path(last.read_text().strip()).name != CHECKPOINT:
+        saved = last.read_text(encoding='utf-8').strip() if ended else CHECKPOINT
+        if is_main_process() and Path(saved).name != CHECKPOINT:
             Path(runner.work_dir, CHECKPOINT).unlink(missing_ok=True)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -57,20 +64,20 @@ class GracefulStopHook(Hook):
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         """Save and stop, if asked to."""
-        number = self._asked()
-        if number and runner.optim_wrapper.should_update():
-            raise self.stop(runner, number, runner.iter + 1)
+        self._agree(runner.iter + 1)
+        if self._asked and runner.optim_wrapper.should_update():
+            raise self.stop(runner, self._asked, runner.iter + 1)
         self.waiting = True
 
     def after_val_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         """Stop, if asked to."""
-        number = self._asked()
-        if number:
-            raise self.stop(runner, number, runner.iter)
-        self.waiting = True
+        self._agree(batch_idx + 1)
+        if self._asked:
+            raise self.stop(runner, self._asked, runner.iter)
+        self.waiting = batch_idx + 1 < len(runner.val_dataloader)
 
     def _before_epoch(self, runner, mode: str = 'train') -> None:
-        self.waiting = True
+        self.waiting, self._mode = True, mode
 
     def _before_iter(self, runner, batch_idx: int, data_batch=None, mode: str = 'train') -> None:
         self.waiting = False
@@ -87,6 +94,8 @@ class GracefulStopHook(Hook):
             iterations: how many are done.
         """
         self.request.can_wait = False
+        if self._mode == 'val':
+            restore_weights(runner)
         how = f'after iteration {iterations:,} of {runner.max_iters:,}'
         progress = runner.message_hub.get_info(PROGRESS)
         if progress:
@@ -101,11 +110,23 @@ class GracefulStopHook(Hook):
             )
         return stopped(number, f'{how}. {AGAIN} {save(runner, iterations)}')
 
-    def _asked(self) -> int:
-        """The signal that asked any rank to stop, or 0."""
-        number = torch.tensor(float(self.request.signal or 0))
-        all_reduce(number, 'max')
-        return int(number)
+    def _agree(self, iterations: int) -> None:
+        """Note the signal that asked any rank to stop, once in so many iterations."""
+        if get_world_size() == 1 or iterations % self.interval == 0:
+            number = torch.tensor(float(self.request.signal or 0))
+            all_reduce(number, 'max')
+            self._asked = int(number) or self._asked
+
+
+def restore_weights(runner) -> None:
+    """Give the model, in the middle of a validation, the weights that are trained.
+
+    Until it ends, ``EMAHook`` has exchanged them with the averaged ones, and would save each as the
+    other.
+    """
+    for hook in runner.hooks:
+        if isinstance(hook, EMAHook):
+            hook.after_val_epoch(runner)
 
 
 def resumes_at(loop: BaseLoop, iterations: int) -> bool:

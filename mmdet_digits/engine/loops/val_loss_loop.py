@@ -7,10 +7,10 @@ from mmcv.transforms import LoadAnnotations, Resize
 from mmdet.registry import LOOPS
 from mmdet.structures import DetDataSample
 from mmengine.dist import all_gather_object, get_dist_info
-from mmengine.model import is_model_wrapper
 from mmengine.runner import ValLoop
 from mmengine.runner.amp import autocast
 
+from mmdet_digits.engine.distributed import unwrapped
 from mmdet_digits.engine.pipelines import find_pipelines
 from mmdet_digits.engine.randomness import (
     VALIDATION_STEP,
@@ -89,21 +89,19 @@ class ValLossLoop(ValLoop):
 
     def _predict(self, idx: int, data_batch: dict) -> list[DetDataSample]:
         """Predict images, add up their losses."""
-        model = self.runner.model
-        model = model.module if is_model_wrapper(model) else model
+        model = unwrapped(self.runner.model)
         seed_from(VALIDATION_STEP, self.runner.seed, idx, self.runner.rank)
         with autocast(enabled=self.fp16):
             outputs, losses = predict_with_loss(model, data_batch, self.share_proposals)
         for name, value in losses.items():
-            self._sums[name] += value.double() * len(outputs)
+            self._sums[name] += value.item() * len(outputs)  # a float: mps has no float64
         self._images += len(outputs)
         self.evaluator.process(data_samples=outputs, data_batch=data_batch)
         return outputs
 
     def _mean_losses(self) -> dict[str, float]:
         """The losses averaged over the images of all ranks, under ``val/``."""
-        own = {name: value.item() for name, value in self._sums.items()}
-        ranks = all_gather_object((self._images, own))  # a rank may have no image
+        ranks = all_gather_object((self._images, self._sums))  # a rank may have no image
         images = sum(count for count, _ in ranks)
         totals = Counter()
         for _, sums in ranks:

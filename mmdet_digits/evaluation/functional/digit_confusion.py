@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mmdet_digits.boxes import ious
+
 from .detections import Detections
 
 NO_DIGIT = 10
@@ -48,7 +50,7 @@ def digit_confusion(
     scored = np.flatnonzero(detections.scores >= score_thr)
     pair_truth, pair_scored = same_image_pairs(truth.image_index, detections.image_index[scored])
     pair_found = scored[pair_scored]
-    iou = pair_ious(truth.bboxes[pair_truth], detections.bboxes[pair_found])
+    iou = ious(truth.bboxes[pair_truth], detections.bboxes[pair_found])
     order = np.lexsort((-detections.scores[pair_found], -iou, pair_truth))
     matched, first = np.unique(pair_truth[order], return_index=True)
     best = order[first]
@@ -100,13 +102,3 @@ def same_image_pairs(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray,
     left = np.repeat(np.arange(len(first)), count)
     within = np.arange(len(left)) - np.repeat(np.cumsum(count) - count, count)
     return left, order[start[left] + within]
-
-
-def pair_ious(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the IoU of each of P pairs of boxes (P, 4), xyxy in pixels; 0 without an area."""
-    low = np.maximum(first[:, :2], second[:, :2])
-    high = np.minimum(first[:, 2:], second[:, 2:])
-    intersection = np.maximum(high - low, 0).prod(axis=1)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (first, second)]
-    union = areas[0] + areas[1] - intersection
-    return np.divide(intersection, union, out=np.zeros(len(union)), where=union > 0)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from mmdet_digits.boxes import ious
+
 
 def match_greedily(
     bboxes: np.ndarray,
@@ -39,11 +41,7 @@ def box_ious(bboxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return the IoU of each box (N, 4) with each other (M, 4) as (N, M); 0 without an area."""
     a = np.asarray(bboxes, dtype=float).reshape(-1, 1, 4)
     b = np.asarray(others, dtype=float).reshape(1, -1, 4)
-    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    intersection = sides.clip(min=0).prod(axis=-1)
-    areas = [(box[..., 2:] - box[..., :2]).prod(axis=-1) for box in (a, b)]
-    union = areas[0] + areas[1] - intersection
-    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+    return ious(a, b)
 
 
 def precision_recall_f1(matched: int, predicted: int, actual: int) -> dict[str, float]:

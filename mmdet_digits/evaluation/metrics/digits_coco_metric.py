@@ -45,7 +45,10 @@ class DigitsCocoMetric(CocoMetric):
             'Not one detection in the whole data set: every COCO figure is 0.'
         )
         items = self.metric_items or ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
-        return {f'{metric}_{item}': 0.0 for metric in self.metrics for item in items}
+        names = [f'{metric}_{item}' for metric in self.metrics for item in items]
+        if self.classwise:
+            names += [f'{name}_precision' for name in self.dataset_meta['classes']]
+        return dict.fromkeys(names, 0.0)
 
     def _renumber(self) -> None:
         """Give the ground truth ids from 1, those of its categories in the order of the classes."""

@@ -79,5 +79,8 @@ class DigitsPrecisionMetric(BaseMetric):
 
 
 def _array(values) -> np.ndarray:
-    """Return a tensor (bfloat16 too, which numpy lacks) or mmdet's boxes as an array."""
-    return torch.as_tensor(getattr(values, 'tensor', values)).double().cpu().numpy()
+    """Return a tensor or mmdet's boxes as an array.
+
+    bfloat16, which NumPy lacks, is doubled; on the CPU, since Apple's mps has no float64.
+    """
+    return torch.as_tensor(getattr(values, 'tensor', values)).cpu().double().numpy()

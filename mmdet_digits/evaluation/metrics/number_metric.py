@@ -134,10 +134,13 @@ def _ground_truth(sample: dict) -> list[np.ndarray]:
 
 
 def _array(values) -> np.ndarray:
-    """Return a tensor (bfloat16 too, which numpy lacks), mmdet's boxes or an array as an array."""
+    """Return a tensor, mmdet's boxes or an array as an array.
+
+    bfloat16, which NumPy lacks, is doubled; on the CPU, since Apple's mps has no float64.
+    """
     values = getattr(values, 'tensor', values)
     return (
-        values.detach().double().cpu().numpy() if hasattr(values, 'detach') else np.asarray(values)
+        values.detach().cpu().double().numpy() if hasattr(values, 'detach') else np.asarray(values)
     )
 
 

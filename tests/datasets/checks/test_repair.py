@@ -59,7 +59,7 @@ def test_ten_planted_faults_are_gone_and_every_change_is_listed(tmp_path):
         (6, 901): 'box removed: it stands twice',
         (8, None): 'image: size corrected',
         (50, None): 'image removed: its file name leads out of the folder',
-        (9, None): 'image removed: 300 bytes, cut off or damaged (Truncated File Read)',
+        (9, None): 'image removed: 300 bytes, cut off or damaged (it was cut off)',
         (9, 18): 'box removed: its image is not there',
         (9, 19): 'box removed: its image is not there',
         (10, None): 'image removed: its file is not there',

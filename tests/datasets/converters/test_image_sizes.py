@@ -5,9 +5,9 @@ import cv2
 import pytest
 from PIL import Image
 
+from mmdet_digits.datasets.checks.images import read_images
 from mmdet_digits.datasets.converters.image_sizes import (
     ImageSizes,
-    image_files,
     image_size,
     read_sizes,
 )
@@ -65,6 +65,9 @@ def test_exif_behind_the_pixels_of_a_png(tmp_path):
     last = data.index(b'IEND') - 4
     path.write_bytes(data[:start] + data[end:last] + data[start:end] + data[last:])
     assert image_size(path) == cv2.imread(str(path)).shape[1::-1] == (20, 30)
+    for decode in (False, True):
+        (fact,) = read_images([path], decode)
+        assert (fact.size, fact.stored_size, fact.turned) == ((20, 30), (30, 20), True)
 
 
 def test_the_pixels_of_an_image_are_not_read(tmp_path):
@@ -141,9 +144,3 @@ def test_bad_tables(tmp_path, text, message):
     (tmp_path / 't.json').write_text(text)
     with pytest.raises(InputError, match=message):
         read_sizes(tmp_path / 't.json')
-
-
-def test_images_come_in_natural_order(tmp_path):
-    for name in ('10.png', '9.png', 'b.jpg', 'A.PNG', 'notes.txt'):
-        (tmp_path / name).write_text('')
-    assert [p.name for p in image_files(tmp_path)] == ['9.png', '10.png', 'A.PNG', 'b.jpg']

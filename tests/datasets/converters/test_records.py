@@ -4,10 +4,10 @@ import shlex
 import numpy as np
 import pytest
 
+from mmdet_digits.boxes import clip_boxes
 from mmdet_digits.datasets.converters.command_line import class_list
 from mmdet_digits.datasets.converters.records import (
     build_coco,
-    clip_boxes,
     digit_of,
     make_record,
 )

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from detection_noise import DetectionNoise, perturb_detections
 
 from mmdet_digits.evaluation.functional.boxes import pairwise_overlaps
-from mmdet_digits.evaluation.functional.detection_noise import DetectionNoise, perturb_detections
 from mmdet_digits.evaluation.functional.detections import Detections
 
 N = 4000

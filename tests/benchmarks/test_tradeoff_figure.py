@@ -1,12 +1,11 @@
 import pytest
 from PIL import Image
-
-from mmdet_digits.evaluation.functional.tradeoffs import TradeoffPoint
-from mmdet_digits.visualization.tradeoff_figure import (
+from tradeoff_figure import (
     TradeoffPanel,
     draw_tradeoff_figure,
     save_tradeoff_figure,
 )
+from tradeoff_points import TradeoffPoint
 
 POINTS = [
     TradeoffPoint('128x64', 10.0, 0.80, 0.74, 0.85),

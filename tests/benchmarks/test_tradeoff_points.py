@@ -1,6 +1,5 @@
 import pytest
-
-from mmdet_digits.evaluation.functional.tradeoffs import TradeoffPoint, find_front, find_knee
+from tradeoff_points import TradeoffPoint, find_front, find_knee
 
 
 def point(name, cost, accuracy, half=0.02):

@@ -7,8 +7,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from tradeoff_points import TradeoffPoint, find_front
 
-from mmdet_digits.evaluation.functional.tradeoffs import TradeoffPoint, find_front
 from mmdet_digits.utils.files import write_figure
 
 POINT, FRONT, KNEE = '#0072B2', '0.6', '#D55E00'
