@@ -1,5 +1,6 @@
 """Every config must load, build, train a step and predict."""
 
+import copy
 import os
 import re
 from pathlib import Path
@@ -14,10 +15,17 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((REPOSITORY / 'configs' / 'digits').glob('*.py'))
 
 
-@pytest.fixture(params=CONFIGS, ids=lambda path: path.stem)
-def cfg(request, digits_root, monkeypatch) -> Config:
-    monkeypatch.setenv('DIGITS_DATA_ROOT', str(digits_root))
-    return Config.fromfile(request.param)
+@pytest.fixture(scope='module', params=CONFIGS, ids=lambda path: path.stem)
+def loaded_cfg(request, digits_root) -> Config:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('DIGITS_DATA_ROOT', str(digits_root))
+        return Config.fromfile(request.param)
+
+
+@pytest.fixture
+def cfg(loaded_cfg) -> Config:
+    """A config that each test may change."""
+    return copy.deepcopy(loaded_cfg)
 
 
 def build_offline(cfg: Config) -> torch.nn.Module:

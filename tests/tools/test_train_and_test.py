@@ -14,6 +14,7 @@ from mmdet_digits.evaluation.dumped_config import get_setting, read_settings
 
 TINY = 'configs/digits/frcnn_tiny.py'
 RATE = 'optim_wrapper.optimizer.lr'
+EVERY_STEP = ('train_cfg.val_interval=9', 'default_hooks.logger.interval=1')
 
 
 @pytest.fixture
@@ -39,12 +40,12 @@ def learning_rates(work_dir):
 def test_training_learns_to_read_what_it_is_shown(train, run_tool, digits_root, tmp_path):
     """From random weights to mAP and number accuracy far above chance, on the images trained on."""
     options = (
-        'train_cfg.max_epochs=50',
-        'train_cfg.val_interval=50',
-        'param_scheduler.1.T_max=50',
-        'val_dataloader.dataset.ann_file=train.json',
-        'val_dataloader.dataset.data_prefix.img=train/',
-        f'val_evaluator.0.ann_file={digits_root}/train.json',
+        'train_cfg.max_epochs=90',
+        'train_cfg.val_interval=90',
+        'param_scheduler.1.T_max=90',
+        'default_hooks.checkpoint.interval=90',
+        'train_dataloader.dataset.ann_file=valid.json',
+        'train_dataloader.dataset.data_prefix.img=valid/',
     )
     done = train('--work-dir', 'run', '--cfg-options', *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -58,7 +59,7 @@ def test_training_learns_to_read_what_it_is_shown(train, run_tool, digits_root, 
     assert list((tmp_path / 'run').glob('best_coco_bbox_mAP_epoch_*.pth'))
     assert list((tmp_path / 'run').glob('*/vis_data/events.out.tfevents.*'))
 
-    checkpoint = tmp_path / 'run' / 'epoch_50.pth'
+    checkpoint = tmp_path / 'run' / 'epoch_90.pth'
     arguments = ('--data-root', digits_root, '--work-dir', 'tested', '--out', 'predictions.pkl')
     tested = run_tool('test.py', TINY, checkpoint, *arguments, cwd=tmp_path)
     assert tested.returncode == 0, tested.stderr
@@ -71,51 +72,53 @@ def test_training_learns_to_read_what_it_is_shown(train, run_tool, digits_root, 
     assert (tmp_path / 'predictions.pkl').stat().st_size > 0
 
 
-def test_one_screen_before_the_first_iteration_and_all_in_the_log_file(train, tmp_path):
-    options = ('default_hooks.logger.interval=1', 'train_cfg.val_interval=9')
-    for epochs in (1, 2):
-        arguments = (*('--resume',) * (epochs == 2), '--cfg-options', *options)
-        done = train(
-            *arguments, f'train_cfg.max_epochs={epochs}', '--work-dir', 'run', cwd=tmp_path
-        )
-        assert done.returncode == 0, done.stderr
-        before, _, _ = done.stdout.partition('Epoch(train)')
-        file = max((tmp_path / 'run').glob('*/*.log'))
-        assert str(file) in before
-        assert before.count('\n') <= 40
-        assert 'OneDL' not in before and 'resumed key' not in before
-        logged = file.read_text()
-        for dump in ('System environment:', 'Config:\n', 'Hooks will be executed'):
-            assert dump in logged and dump not in done.stdout
+@pytest.fixture(scope='module')
+def three_epochs(run_tool, digits_root, tmp_path_factory):
+    """A folder with a training of three epochs, and one that resumed it after the second.
 
-
-def test_resume_goes_on_with_the_same_iteration_and_learning_rate(train, tmp_path):
-    options = (
-        'train_cfg.max_epochs=3',
-        'train_cfg.val_interval=9',
-        'default_hooks.logger.interval=1',
-    )
+    Returns the folder, and how each of the two ended by its name.
+    """
+    folder = tmp_path_factory.mktemp('runs')
+    command = ('train.py', TINY, '--data-root', digits_root)
+    options = ('--cfg-options', 'train_cfg.max_epochs=3', *EVERY_STEP)
     resume = ('--resume', 'straight/epoch_2.pth')
-    for arguments in (('--work-dir', 'straight'), ('--work-dir', 'resumed', *resume)):
-        done = train(*arguments, '--cfg-options', *options, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-    straight = learning_rates(tmp_path / 'straight')
+    ends = {}
+    for name, arguments in (('straight', ()), ('resumed', resume)):
+        ends[name] = run_tool(*command, '--work-dir', name, *arguments, *options, cwd=folder)
+        assert ends[name].returncode == 0, ends[name].stderr
+    return folder, ends
+
+
+@pytest.mark.parametrize('name', ['straight', 'resumed'])
+def test_one_screen_before_the_first_iteration_and_all_in_the_log_file(three_epochs, name):
+    folder, ends = three_epochs
+    before, _, _ = ends[name].stdout.partition('Epoch(train)')
+    (file,) = (folder / name).glob('*/*.log')
+    assert str(file) in before
+    assert before.count('\n') <= 40
+    assert 'OneDL' not in before and 'resumed key' not in before
+    logged = file.read_text()
+    for dump in ('System environment:', 'Config:\n', 'Hooks will be executed'):
+        assert dump in logged and dump not in ends[name].stdout
+
+
+def test_resume_goes_on_with_the_same_iteration_and_learning_rate(three_epochs):
+    folder, _ = three_epochs
+    straight = learning_rates(folder / 'straight')
     assert list(straight) == list(range(1, 19))  # 48 images in batches of 8, 3 epochs
     last_epoch = {step: lr for step, lr in straight.items() if step > 12}
-    assert learning_rates(tmp_path / 'resumed') == last_epoch
+    assert learning_rates(folder / 'resumed') == last_epoch
 
 
-def test_resume_says_which_changes_count_and_plans_more_epochs(train, tmp_path):
+def test_resume_says_which_changes_count_and_plans_more_epochs(train, three_epochs, tmp_path):
     """Against the rates of a run that was as long from the start."""
-    every = ('train_cfg.val_interval=9', 'default_hooks.logger.interval=1')
     two = ('train_cfg.max_epochs=2', 'param_scheduler.1.T_max=2')
-    for folder, options in (('straight', ('train_cfg.max_epochs=3',)), ('short', two)):
-        done = train('--work-dir', folder, '--cfg-options', *every, *options, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
+    done = train('--work-dir', 'short', '--cfg-options', *EVERY_STEP, *two, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
 
     def resume(*options):
         source = ('--work-dir', 'longer', '--resume', 'short/epoch_2.pth')
-        return train(*source, '--cfg-options', *every, *options, cwd=tmp_path)
+        return train(*source, '--cfg-options', *EVERY_STEP, *options, cwd=tmp_path)
 
     for option, said in (
         ('optim_wrapper.optimizer.type=SGD', "'SGD', in the checkpoint 'AdamW'"),
@@ -130,7 +133,8 @@ def test_resume_says_which_changes_count_and_plans_more_epochs(train, tmp_path):
     assert done.returncode == 0, done.stderr
     assert f"{RATE}: 0.5, in the checkpoint 0.001: the checkpoint's counts" in done.stdout
     assert 'train_cfg.max_epochs: 3, in the checkpoint 2: this one counts' in done.stdout
-    last_epoch = {s: lr for s, lr in learning_rates(tmp_path / 'straight').items() if s > 12}
+    straight = learning_rates(three_epochs[0] / 'straight')
+    last_epoch = {step: lr for step, lr in straight.items() if step > 12}
     assert learning_rates(tmp_path / 'longer') == last_epoch
     (dumped,) = (tmp_path / 'longer').glob('*/vis_data/config.py')
     settings = read_settings(dumped)
@@ -166,16 +170,18 @@ def copied(digits_root, folder):
     return folder
 
 
-def test_a_training_is_not_resumed_with_fewer_images(train, digits_root, tmp_path):
-    options = ('--cfg-options', 'train_cfg.max_epochs=1')
-    assert train('--work-dir', 'run', *options, cwd=tmp_path).returncode == 0
+def test_a_training_is_not_resumed_with_fewer_images(
+    run_process, three_epochs, digits_root, tmp_path
+):
+    """In a process of its own: its data workers run already when it ends."""
     root = copied(digits_root, tmp_path / 'data')
     content = json.loads((root / 'train.json').read_text())
     kept = [image['id'] for image in content['images'][:24]]
     content['images'] = content['images'][:24]
     content['annotations'] = [box for box in content['annotations'] if box['image_id'] in kept]
     (root / 'train.json').write_text(json.dumps(content))
-    done = train('--work-dir', 'run', '--resume', *options, cwd=tmp_path, root=root)
+    resume = ('--data-root', root, '--resume', three_epochs[0] / 'straight/epoch_1.pth')
+    done = run_process('train.py', TINY, *resume, cwd=tmp_path)
     assert done.returncode == 1
     assert f'data_root: {str(root)!r}, in the checkpoint' in done.stdout
     assert '3 iterations an epoch; the checkpoint: 6 for 1 epochs' in done.stderr
