@@ -16,6 +16,7 @@ from mmdet_digits.datasets.synthetic.writer import DatasetSpec, write_dataset
 init_default_scope('mmdet')
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+USERS_DATA_ROOT = os.environ.get('DIGITS_DATA_ROOT')
 
 
 @pytest.fixture(scope='session')
@@ -36,11 +37,10 @@ def ctrl_c_is_heard():
 @pytest.fixture(autouse=True)
 def data_root_is_left_alone():
     """Reading a config with a data root names it in the environment, for the config."""
-    before = os.environ.get('DIGITS_DATA_ROOT')
     yield
     os.environ.pop('DIGITS_DATA_ROOT', None)
-    if before is not None:
-        os.environ['DIGITS_DATA_ROOT'] = before
+    if USERS_DATA_ROOT is not None:
+        os.environ['DIGITS_DATA_ROOT'] = USERS_DATA_ROOT
 
 
 @pytest.fixture(scope='session')

@@ -71,7 +71,7 @@ def resolve(source: str) -> Source:
 
 
 @CheckpointLoader.register_scheme(prefixes=PREFIXES, force=True)
-def load_weights(source: str, map_location: str | Callable | None = None) -> dict:
+def load_from_source(source: str, map_location: str | Callable | None = None) -> dict:
     """Read a checkpoint from wherever it is; what has to be fetched is kept in torch.hub's cache.
 
     Args:

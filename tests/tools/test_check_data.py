@@ -62,7 +62,11 @@ def test_faults_are_named_and_the_exit_status_is_1(check_data, broken):
     assert '2 fail' in result.stdout
 
 
-def test_headers_alone_do_not_show_what_is_behind_them(check_data, broken):
+def test_headers_alone_do_not_show_what_is_behind_them(check_data, digits_root, broken):
+    pixels = bytearray((digits_root / 'valid' / '3.png').read_bytes())
+    middle = len(pixels) // 2
+    pixels[middle : middle + 40] = bytes(40)
+    (broken / 'valid' / '3.png').write_bytes(pixels)
     arguments = (broken / 'valid.json', broken / 'valid')
     assert check_data(*arguments).returncode == 1
     assert check_data(*arguments, '--no-decode').returncode == 0
