@@ -28,14 +28,22 @@ def cfg(loaded_cfg) -> Config:
     return copy.deepcopy(loaded_cfg)
 
 
-def build_offline(cfg: Config) -> torch.nn.Module:
+@pytest.fixture(scope='module')
+def built(loaded_cfg) -> torch.nn.Module:
     """The model of a config with random weights, made smaller: a CPU has to train it."""
     torch.manual_seed(0)
-    cfg.model.backbone.init_cfg = None
-    shrink(cfg.model)
-    model = MODELS.build(cfg.model)
+    config = copy.deepcopy(loaded_cfg.model)
+    config.backbone.init_cfg = None
+    shrink(config)
+    model = MODELS.build(config)
     model.init_weights()
     return model
+
+
+@pytest.fixture
+def model(built) -> torch.nn.Module:
+    """A model that each test may change."""
+    return copy.deepcopy(built)
 
 
 def shrink(model: ConfigDict) -> None:
@@ -84,10 +92,10 @@ def test_default_data_root_is_data_digits(digits_root, monkeypatch):
         assert roots == {'data/digits'}
 
 
-def test_classifiers_have_one_output_per_digit_and_with_rois_one_for_the_background(cfg):
+def test_classifiers_have_one_output_per_digit_and_with_rois_one_for_the_background(cfg, built):
     layers = [
         module
-        for name, module in build_offline(cfg).named_modules()
+        for name, module in built.named_modules()
         if re.search(r'fc_cls$|(rtm_cls|cls_branches)\.\d+$', name)
     ]
     assert {len(layer.bias) for layer in layers} == {11 if 'roi_head' in cfg.model else 10}
@@ -116,10 +124,10 @@ def test_evaluators_build_and_name_their_metrics(cfg):
         assert [METRICS.build(metric).prefix for metric in evaluator][:2] == ['coco', 'number']
 
 
-def test_train_step_lowers_the_loss_of_its_batch(cfg):
+def test_train_step_lowers_the_loss_of_its_batch(cfg, model):
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     batch = pseudo_collate([dataset[0], dataset[1]])
-    model = build_offline(cfg).train()
+    model.train()
     wrapper = dict(cfg.optim_wrapper)
     optimizer = wrapper.pop('optimizer')
     wrapper.pop('paramwise_cfg', None)
@@ -141,9 +149,9 @@ def test_train_step_lowers_the_loss_of_its_batch(cfg):
         assert losses[-1] < losses[0]
 
 
-def test_predict_step_returns_boxes_inside_the_original_image(cfg):
+def test_predict_step_returns_boxes_inside_the_original_image(cfg, model):
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
-    model = build_offline(cfg).eval()
+    model.eval()
     if 'roi_head' in cfg.model:
         model.roi_head.test_cfg.score_thr = 0.0  # random weights: keep whatever scores
     if 'rtmdet' in cfg.filename:  # whose random boxes have no size
