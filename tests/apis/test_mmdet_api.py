@@ -43,7 +43,11 @@ def expected(images, digits_root):
     return [result.bboxes for batch in batches for result in batch]
 
 
-@pytest.mark.parametrize('imports', [[MMDET], [MMDET, DIGITS], [DIGITS, MMDET]], ids=';'.join)
+@pytest.mark.parametrize(
+    'imports',
+    [[MMDET], pytest.param([MMDET, DIGITS], marks=pytest.mark.slow), [DIGITS, MMDET]],
+    ids=';'.join,
+)
 def test_mmdet_predicts_as_this_project_does_whatever_is_imported_first(imports, images, expected):
     lines = '\n'.join([*imports, PREDICT])
     command = [sys.executable, '-c', lines, CONFIG, WEIGHTS, *images]

@@ -94,7 +94,13 @@ def test_same_seed_gives_the_same_weights_whatever_the_workers(cfg, straight):
 
 
 @pytest.mark.parametrize(
-    'where', [dict(train_iter=3), dict(val_epoch=1), dict(val_epoch=EPOCHS)], ids=str
+    'where',
+    [
+        dict(train_iter=3),
+        pytest.param(dict(val_epoch=1), marks=pytest.mark.slow),
+        dict(val_epoch=EPOCHS),
+    ],
+    ids=str,
 )
 def test_interrupted_and_resumed_equals_uninterrupted(cfg, straight, where):
     steps, end = straight

@@ -10,11 +10,20 @@ import pytest
 from mmdet_digits.utils.repository import REPOSITORY
 
 TINY = 'configs/digits/frcnn_tiny.py'
+TRAIN = ('train.py', TINY)
+PREDICT = ('predict.py', TINY, 'x', 'y', '--out')
 
 
 @pytest.mark.skipif(not Path('/proc/self/maps').exists(), reason='needs /proc')
-@pytest.mark.parametrize('library', ['libtorch_cpu', 'torchvision'])
-@pytest.mark.parametrize('arguments', [('train.py', TINY), ('predict.py', TINY, 'x', 'y', '--out')])
+@pytest.mark.parametrize(
+    ('arguments', 'library'),
+    [
+        (TRAIN, 'libtorch_cpu'),
+        pytest.param(TRAIN, 'torchvision', marks=pytest.mark.slow),
+        pytest.param(PREDICT, 'libtorch_cpu', marks=pytest.mark.slow),
+        (PREDICT, 'torchvision'),
+    ],
+)
 def test_ctrl_c_while_libraries_are_imported(digits_root, tmp_path, arguments, library):
     tool, *rest = arguments
     if tool == 'predict.py':
