@@ -1,7 +1,9 @@
 """Run a tool of the repository in this process: to import torch and mmdet takes 4 s a time."""
 
 import contextlib
+import gc
 import io
+import multiprocessing
 import os
 import random
 import runpy
@@ -18,6 +20,7 @@ import torch
 from matplotlib import pyplot
 from mmengine.registry import init_default_scope
 from mmengine.utils import ManagerMixin
+from torch.utils.data import dataloader
 
 TOOLS = Path(__file__).resolve().parents[1] / 'tools'
 
@@ -69,6 +72,7 @@ def as_a_process_of_its_own() -> Iterator[None]:
         with fresh_singletons(), warnings.catch_warnings():
             yield
     finally:
+        end_data_workers()
         sys.argv, sys.path[:] = argv, path
         os.environ.clear()
         os.environ.update(environment)
@@ -78,6 +82,18 @@ def as_a_process_of_its_own() -> Iterator[None]:
         np.random.set_state(generators[1])
         torch.set_rng_state(generators[2])
         pyplot.close('all')
+
+
+def end_data_workers() -> None:
+    """End the data workers that a training keeps, as the end of its process would.
+
+    Collected as garbage some runs later, their loader would close pipes that are closed, or what
+    has their numbers by then.
+    """
+    if multiprocessing.active_children():
+        loading = dataloader._MultiProcessingDataLoaderIter
+        for iterator in [each for each in gc.get_objects() if type(each) is loading]:
+            iterator._shutdown_workers()
 
 
 @contextlib.contextmanager
