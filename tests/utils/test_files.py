@@ -274,10 +274,10 @@ import os, sys, time
 from mmdet_digits.utils.files import held_folder
 with held_folder(sys.argv[1]):
     if not os.fork():
-        print('forked', flush=True)
+        os.write(1, b'forked\n')
         time.sleep(60)  # as a data worker that its parent leaves behind
         os._exit(0)
-    print('held', flush=True)
+    os.write(1, b'held\n')
     time.sleep(60)
 """
 
