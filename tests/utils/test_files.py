@@ -269,7 +269,7 @@ def test_a_full_disk_keeps_the_old_picture(tmp_path, kind):
     assert [path.name for path in tmp_path.iterdir()] == ['old.png']
 
 
-HOLD = """
+HOLD = r"""
 import os, sys, time
 from mmdet_digits.utils.files import held_folder
 with held_folder(sys.argv[1]):
