@@ -2,6 +2,7 @@
 
 import logging
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,7 +95,8 @@ def _check_sums(path: Path) -> None:
 
 def _load(path: Path, mapped: bool) -> Any:
     if not _trusting:
-        with _no_allow_list():
+        with _no_allow_list(), warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of pickle protocols: what is wrong is said by name
             return torch.load(path, 'cpu', weights_only=True, mmap=mapped)
     print_log(f'{path}: trusted. Code in it runs now.', 'current', logging.WARNING)
     return torch.load(path, 'cpu', weights_only=False, mmap=mapped)

@@ -2,9 +2,11 @@
 
 import functools
 import hashlib
+import pickle
 import subprocess
 import sys
 import threading
+import warnings
 from collections import Counter, OrderedDict
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from urllib.error import URLError
@@ -243,3 +245,12 @@ def test_places_that_cannot_be_read_safely_say_so():
             CheckpointLoader.load_checkpoint(name)
     with pytest.raises(InputError, match='torchvision://resnet51: unknown weights'):
         CheckpointLoader.load_checkpoint('torchvision://resnet51')
+
+
+def test_of_a_file_of_another_pickle_protocol_torch_warns_nobody(tmp_path):
+    (tmp_path / 'x.pth').write_bytes(pickle.dumps({'state_dict': {}}, protocol=4))
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter('always')
+        with pytest.raises(InputError, match=r'x\.pth: cannot be read as a checkpoint'):
+            read_checkpoint(tmp_path / 'x.pth')
+    assert [str(warning.message) for warning in said if 'protocol' in str(warning.message)] == []
