@@ -20,8 +20,8 @@ import numpy as np
 from common import describe_machine, print_table, spread, time_in_turn
 from detection_noise import DetectionNoise, perturb_detections
 
-from mmdet_digits.evaluation.functional.detections import Detections
-from mmdet_digits.evaluation.functional.number_assembly import (
+from mmdet_digits.assembly.detections import Detections
+from mmdet_digits.assembly.number_assembly import (
     PRESETS,
     STACKED_ANGLE,
     NumberAssembly,

@@ -17,10 +17,10 @@ import numpy as np
 from common import print_table, seconds_of
 from PIL import Image
 
-from mmdet_digits.datasets.converters.image_sizes import ImageSizes, image_size
-from mmdet_digits.datasets.converters.records import build_coco
-from mmdet_digits.datasets.converters.yolo import YoloFolder
-from mmdet_digits.utils.arguments import positive
+from mmdet_digits.arguments import positive
+from mmdet_digits.converters.image_sizes import ImageSizes, image_size
+from mmdet_digits.converters.records import build_coco
+from mmdet_digits.converters.yolo import YoloFolder
 
 LINES = '7 0.3 0.5 0.1 0.4\n2 0.5 0.5 0.1 0.4\n'
 

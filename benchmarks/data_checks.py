@@ -28,15 +28,15 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from mmdet_digits.datasets.checks import Split, check_splits, repair_dataset
-from mmdet_digits.datasets.checks.boxes import ASPECT, LARGEST_SHARE, ROUNDING, TALLEST
-from mmdet_digits.datasets.checks.duplicates import SAME_PLACE
-from mmdet_digits.datasets.checks.images import encode_plainly, read_pixels
-from mmdet_digits.datasets.checks.reading import read_annotation_file
-from mmdet_digits.datasets.checks.splits import check_annotations, inspect_split, known_images
-from mmdet_digits.datasets.coco_files import CATEGORIES
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import write_file
+from mmdet_digits.checks.data import Split, check_splits, repair_dataset
+from mmdet_digits.checks.data.boxes import ASPECT, LARGEST_SHARE, ROUNDING, TALLEST
+from mmdet_digits.checks.data.duplicates import SAME_PLACE
+from mmdet_digits.checks.data.images import encode_plainly, read_pixels
+from mmdet_digits.checks.data.reading import read_annotation_file
+from mmdet_digits.checks.data.splits import check_annotations, inspect_split, known_images
+from mmdet_digits.coco.files import CATEGORIES
+from mmdet_digits.errors import InputError
+from mmdet_digits.files import write_file
 
 
 def main():

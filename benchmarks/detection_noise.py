@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmdet_digits.evaluation.functional.detections import Detections
+from mmdet_digits.assembly.detections import Detections
 
 TRUE_SCORES = (8.0, 1.0)  # beta distribution, mean 0.89: the right digit at the right place
 DOUBT_SCORES = (4.0, 2.0)  # mean 0.67: a confused digit, or a second box on a digit

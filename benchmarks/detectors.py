@@ -22,8 +22,8 @@ from torchvision.models.detection import fasterrcnn_resnet50_fpn_v2
 
 from mmdet_digits.cli import REPOSITORY, find_config
 from mmdet_digits.engine.hooks.execution_hook import prepare_as_configured
-from mmdet_digits.utils.errors import InputError, RunError
-from mmdet_digits.utils.silence import disable_logging
+from mmdet_digits.engine.silence import disable_logging
+from mmdet_digits.errors import InputError, RunError
 
 PEER = 'torchvision'
 PEER_SIZE = '1333x800'

@@ -72,8 +72,8 @@ def measure(contender, ann, pred):
 
 def ours(ann, pred):
     """This project's figures; the files are checked as well."""
+    from mmdet_digits.assembly.number_assembly import PRESETS
     from mmdet_digits.evaluation.annotations import read_annotations
-    from mmdet_digits.evaluation.functional.number_assembly import PRESETS
     from mmdet_digits.evaluation.offline import evaluate_predictions
     from mmdet_digits.evaluation.predictions import read_predictions
 

@@ -25,11 +25,11 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
+from mmdet_digits.arguments import positive
+from mmdet_digits.checks.config import resize_scales
 from mmdet_digits.cli import add_config_options, read_config, run_tool
-from mmdet_digits.utils.arguments import positive
-from mmdet_digits.utils.config_checks import resize_scales
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import check_outputs, write_file
+from mmdet_digits.errors import InputError
+from mmdet_digits.files import check_outputs, write_file
 
 DIGITS_PER_IMAGE = 6
 

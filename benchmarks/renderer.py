@@ -25,13 +25,13 @@ from tradeoffs import figures_of
 from variant_runs import Experiment, last_checkpoint
 from variants import run_options
 
+from mmdet_digits.arguments import positive
 from mmdet_digits.cli import run_tool
-from mmdet_digits.datasets.synthetic import DatasetSpec, SceneSource, write_dataset
-from mmdet_digits.datasets.synthetic.ingredients import INGREDIENTS, all_but
-from mmdet_digits.datasets.synthetic.parameters import LOOKS
-from mmdet_digits.utils.arguments import positive
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import check_writable, read_json, write_file
+from mmdet_digits.errors import InputError
+from mmdet_digits.files import check_writable, read_json, write_file
+from mmdet_digits.synthetic import DatasetSpec, SceneSource, write_dataset
+from mmdet_digits.synthetic.ingredients import INGREDIENTS, all_but
+from mmdet_digits.synthetic.parameters import LOOKS
 
 FILES = ('glyphs', 'fonts', 'backgrounds', 'layouts', 'box-style')
 VARIANTS = (

@@ -19,10 +19,10 @@ from pathlib import Path
 
 from common import describe_machine, print_table, spread
 
+from mmdet_digits.arguments import positive
 from mmdet_digits.cli import find_config, run_tool
-from mmdet_digits.datasets.synthetic.writer import DatasetSpec, write_dataset
-from mmdet_digits.utils.arguments import positive
-from mmdet_digits.utils.errors import RunError
+from mmdet_digits.errors import RunError
+from mmdet_digits.synthetic.writer import DatasetSpec, write_dataset
 
 DRAWN = 64
 CLOCK, PROCESSOR = 0, 1

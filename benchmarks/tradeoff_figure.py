@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from tradeoff_points import TradeoffPoint, find_front
 
-from mmdet_digits.utils.files import write_figure
+from mmdet_digits.files import write_figure
 
 POINT, FRONT, KNEE = '#0072B2', '0.6', '#D55E00'
 LOG_FROM = 3  # times the smallest cost

@@ -30,8 +30,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from torchvision.models.detection import fasterrcnn_resnet50_fpn_v2
 
-from mmdet_digits.categories import DIGITS
-from mmdet_digits.coco_structure import read_coco
+from mmdet_digits.coco.categories import DIGITS
+from mmdet_digits.coco.structure import read_coco
 from mmdet_digits.engine.shared_forward import predict_with_loss
 
 SCORE_THR = 0.05  # system A's, in full precision

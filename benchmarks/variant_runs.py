@@ -16,13 +16,13 @@ from typing import Any
 from mmengine.config import Config
 from variants import as_arguments, changed
 
+from mmdet_digits.checks.config_data import coco_splits
+from mmdet_digits.checks.preflight import check_data
 from mmdet_digits.cli import REPOSITORY, read_config
-from mmdet_digits.evaluation.run_history import read_run
-from mmdet_digits.utils.config_data import coco_splits
-from mmdet_digits.utils.errors import InputError, RunError
-from mmdet_digits.utils.files import read_json
-from mmdet_digits.utils.preflight import check_data
-from mmdet_digits.utils.silence import disable_logging
+from mmdet_digits.engine.silence import disable_logging
+from mmdet_digits.errors import InputError, RunError
+from mmdet_digits.files import read_json
+from mmdet_digits.runs.run_history import read_run
 
 TAIL = 15  # lines of a failed run that are shown
 

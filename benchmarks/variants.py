@@ -8,10 +8,10 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmdet_digits.utils.config_data import SPLITS
-from mmdet_digits.utils.config_keys import typed_dicts
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.preflight import config_paths
+from mmdet_digits.checks.config_data import SPLITS
+from mmdet_digits.checks.keys import typed_dicts
+from mmdet_digits.checks.preflight import config_paths
+from mmdet_digits.errors import InputError
 
 OURS = 'ours'
 #: What mmdet's Faster R-CNN has, and torchvision's: RoIs, proposals in training and in testing.

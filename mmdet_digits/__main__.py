@@ -6,7 +6,7 @@ import runpy
 import sys
 from pathlib import Path
 
-from mmdet_digits.utils.repository import REPOSITORY
+from mmdet_digits.repository import REPOSITORY
 
 
 def main() -> None:

@@ -25,13 +25,13 @@ from urllib.error import URLError
 from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 
-from mmdet_digits.engine.distributed import enter_run, join_processes, lost_process, process_rank
-from mmdet_digits.utils.checks import Status
-from mmdet_digits.utils.config_files import check_needed, load_config_file
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import LOCK, check_writable, held_folder
-from mmdet_digits.utils.pipes import reader_may_leave
-from mmdet_digits.utils.repository import DATA_ROOT, REPOSITORY
+from mmdet_digits.checks.config_files import check_needed, load_config_file
+from mmdet_digits.checks.finding import Status
+from mmdet_digits.errors import InputError
+from mmdet_digits.files import LOCK, check_writable, held_folder
+from mmdet_digits.pipes import reader_may_leave
+from mmdet_digits.processes import enter_run, join_processes, lost_process, process_rank
+from mmdet_digits.repository import DATA_ROOT, REPOSITORY
 
 if TYPE_CHECKING:
     from mmengine.runner import Runner
@@ -112,8 +112,8 @@ def load_config(args: argparse.Namespace, splits: Sequence[str]) -> Config:
         InputError: the config, an option or the data set is not what it should be.
     """
     from mmdet_digits.checkpoints.reading import trust_checkpoints
-    from mmdet_digits.utils.config_values import settle_loaders
-    from mmdet_digits.utils.preflight import check_data, check_options, unread_keys
+    from mmdet_digits.checks.preflight import check_data, check_options, unread_keys
+    from mmdet_digits.checks.values import settle_loaders
 
     enter_run(args.launcher)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -170,7 +170,7 @@ def stop_on_failures(cfg: Config, splits: Sequence[str], insist: bool) -> None:
     Raises:
         InputError: a check fails.
     """
-    from mmdet_digits.utils.preflight import preflight
+    from mmdet_digits.checks.preflight import preflight
 
     if process_rank():
         return
@@ -281,8 +281,8 @@ def resume_from(cfg: Config, wanted: str | None) -> bool:
     Raises:
         InputError: it is damaged or lacks something, or the config has changed too much.
     """
-    from mmdet_digits.checkpoints.resume_differences import settle_differences
     from mmdet_digits.checkpoints.resuming import find_resumable
+    from mmdet_digits.checks.resume_differences import settle_differences
 
     folder = cfg.default_hooks.checkpoint.get('out_dir')
     folder = Path(folder, Path(cfg.work_dir).name) if folder else Path(cfg.work_dir)
@@ -296,7 +296,7 @@ def resume_from(cfg: Config, wanted: str | None) -> bool:
 
 def weights_unavailable(cfg: Config, error: URLError) -> InputError:
     """Explain that the weights that a config starts from could not be fetched."""
-    from mmdet_digits.utils.starting_weights import options_without, weight_sources
+    from mmdet_digits.checks.weights import options_without, weight_sources
 
     failed = error.filename  # the source, as the loader says it
     sources = [(p, s) for p, s in weight_sources(cfg) if s == failed or (not failed and '://' in s)]

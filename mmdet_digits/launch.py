@@ -10,9 +10,9 @@ import sys
 from argparse import REMAINDER, ArgumentParser
 from collections.abc import Mapping
 
+from mmdet_digits.arguments import positive
 from mmdet_digits.cli import run_tool
-from mmdet_digits.utils.arguments import positive
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
 
 
 def torchrun_arguments(processes: int, environment: Mapping[str, str]) -> list[str]:

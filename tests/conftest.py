@@ -11,7 +11,7 @@ from in_process import run_in_process
 from mmengine.registry import init_default_scope
 
 import mmdet_digits.register  # noqa: F401  (before anything imports mmdet)
-from mmdet_digits.datasets.synthetic.writer import DatasetSpec, write_dataset
+from mmdet_digits.synthetic.writer import DatasetSpec, write_dataset
 
 init_default_scope('mmdet')
 

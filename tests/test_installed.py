@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from mmdet_digits.utils.repository import REPOSITORY
+from mmdet_digits.repository import REPOSITORY
 
 SOURCES = (
     *('mmdet_digits', 'configs', 'models', 'tools'),

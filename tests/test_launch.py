@@ -1,7 +1,7 @@
 import pytest
 
+from mmdet_digits.errors import InputError
 from mmdet_digits.launch import torchrun_arguments
-from mmdet_digits.utils.errors import InputError
 
 
 @pytest.mark.parametrize(

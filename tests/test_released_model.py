@@ -5,12 +5,12 @@ import json
 import re
 from pathlib import Path
 
-from mmdet_digits.apis.predictor import collect_predictions, load_detector, predict_images
+from mmdet_digits.assembly.number_assembly import assemble_numbers
 from mmdet_digits.checkpoints.safetensors_files import read_safetensors
 from mmdet_digits.cli import REPOSITORY, read_config
-from mmdet_digits.datasets.synthetic import DatasetSpec, write_dataset
+from mmdet_digits.deploy.predictor import collect_predictions, load_detector, predict_images
 from mmdet_digits.evaluation.assembly_files import read_assembly
-from mmdet_digits.evaluation.functional.number_assembly import assemble_numbers
+from mmdet_digits.synthetic import DatasetSpec, write_dataset
 
 MODELS = REPOSITORY / 'models'
 WEIGHTS = MODELS / 'frcnn_tiny_synthetic_256.safetensors'

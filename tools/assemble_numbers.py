@@ -3,14 +3,14 @@
 import argparse
 from pathlib import Path
 
-from mmdet_digits.apis.image_list import read_ids
+from mmdet_digits.assembly.number_assembly import NO_NUMBER, assemble_numbers
 from mmdet_digits.cli import run_tool
+from mmdet_digits.deploy.image_list import read_ids
 from mmdet_digits.evaluation.annotations import read_image_ids
 from mmdet_digits.evaluation.assembly_files import choose_assembly
-from mmdet_digits.evaluation.functional.number_assembly import NO_NUMBER, assemble_numbers
 from mmdet_digits.evaluation.predictions import read_predictions
 from mmdet_digits.evaluation.submission import numbers_csv, write_submission
-from mmdet_digits.utils.files import check_outputs, write_file
+from mmdet_digits.files import check_outputs, write_file
 
 
 def parse_args():

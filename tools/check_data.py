@@ -15,22 +15,22 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mmdet_digits.datasets.checks import Split, check_splits, find_splits, repair_dataset
-from mmdet_digits.datasets.checks.repair import check_new
-from mmdet_digits.datasets.checks.splits import (
+from mmdet_digits.arguments import add_ignore_classes, positive
+from mmdet_digits.checks.data import Split, check_splits, find_splits, repair_dataset
+from mmdet_digits.checks.data.repair import check_new
+from mmdet_digits.checks.data.splits import (
     checks_of,
     inspect_split,
     known_images,
     split_name,
 )
-from mmdet_digits.utils.arguments import add_ignore_classes, positive
-from mmdet_digits.utils.checks import Check, Status
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import check_writable
-from mmdet_digits.utils.pipes import reader_may_leave
-from mmdet_digits.utils.repository import DATA_ROOT
+from mmdet_digits.checks.finding import Check, Status
+from mmdet_digits.errors import InputError
+from mmdet_digits.files import check_writable
+from mmdet_digits.pipes import reader_may_leave
+from mmdet_digits.progress import image_progress
+from mmdet_digits.repository import DATA_ROOT
 from mmdet_digits.visualization.check_report import count_checks, print_report
-from mmdet_digits.visualization.progress import image_progress
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mmdet_digits.arguments import add_ignore_classes
+from mmdet_digits.assembly.true_numbers import GT_ORDERS
 from mmdet_digits.cli import run_tool
 from mmdet_digits.evaluation.annotations import read_annotations
 from mmdet_digits.evaluation.assembly_files import choose_assembly
-from mmdet_digits.evaluation.functional.true_numbers import GT_ORDERS
 from mmdet_digits.evaluation.offline import evaluate_predictions
 from mmdet_digits.evaluation.predictions import read_predictions
-from mmdet_digits.utils.arguments import add_ignore_classes
-from mmdet_digits.utils.files import check_outputs, write_file
+from mmdet_digits.files import check_outputs, write_file
 from mmdet_digits.visualization.metrics_table import metrics_table
 
 

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmdet_digits.apis.image_list import find_images
-from mmdet_digits.categories import DIGITS
 from mmdet_digits.cli import add_trust_option, find_checkpoint, load_config, run_tool
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.extras import import_extra
-from mmdet_digits.utils.files import check_outputs
+from mmdet_digits.coco.categories import DIGITS
+from mmdet_digits.deploy.extras import import_extra
+from mmdet_digits.deploy.image_list import find_images
+from mmdet_digits.errors import InputError
+from mmdet_digits.files import check_outputs
 
 BATCH_SIZES = (1, 8)
 OPSETS = range(16, 21)  # RoIAlign with aligned corners came with 16; torch's exporter ends at 20
@@ -59,8 +59,8 @@ def main():
     import mmdet_digits.register  # noqa: F401  (operators before mmdet)
 
     # isort: split
-    from mmdet_digits.apis.onnx_export import export_onnx
-    from mmdet_digits.apis.predictor import load_detector
+    from mmdet_digits.deploy.onnx_export import export_onnx
+    from mmdet_digits.deploy.predictor import load_detector
 
     inputs = [args.config, args.checkpoint]
     check_outputs([args.out], args.overwrite, inputs=inputs)
@@ -83,8 +83,8 @@ def properties(config, cfg):
 
 
 def check(path, model, cfg, images):
-    from mmdet_digits.apis.onnx_detector import OnnxDetector
-    from mmdet_digits.apis.onnx_parity import TOLERANCE, measure_parity, packed_batches
+    from mmdet_digits.deploy.onnx_detector import OnnxDetector
+    from mmdet_digits.deploy.onnx_parity import TOLERANCE, measure_parity, packed_batches
 
     detector = OnnxDetector(path)
     for batch_size in BATCH_SIZES:

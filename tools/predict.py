@@ -22,12 +22,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mmdet_digits.apis.image_list import (
-    check_apart,
-    find_images,
-    number_images,
-    picture_names,
-)
+from mmdet_digits.arguments import fraction, positive
+from mmdet_digits.assembly.number_assembly import NO_NUMBER, assemble_numbers
+from mmdet_digits.checks.finding import first_ten
 from mmdet_digits.cli import (
     add_config_options,
     add_trust_option,
@@ -35,6 +32,13 @@ from mmdet_digits.cli import (
     load_config,
     run_tool,
 )
+from mmdet_digits.deploy.image_list import (
+    check_apart,
+    find_images,
+    number_images,
+    picture_names,
+)
+from mmdet_digits.errors import InputError, RunError
 from mmdet_digits.evaluation.assembly_files import (
     assembly_file,
     assembly_of,
@@ -42,24 +46,20 @@ from mmdet_digits.evaluation.assembly_files import (
     read_assembly,
     write_assembly_beside,
 )
-from mmdet_digits.evaluation.functional.number_assembly import NO_NUMBER, assemble_numbers
 from mmdet_digits.evaluation.submission import (
     numbers_csv,
     numbers_table,
     predictions_json,
 )
-from mmdet_digits.utils.arguments import fraction, positive
-from mmdet_digits.utils.checks import first_ten
-from mmdet_digits.utils.errors import InputError, RunError
-from mmdet_digits.utils.files import check_outputs, held_folder, write_file, write_image
-from mmdet_digits.utils.image_reading import MAX_PIXELS
+from mmdet_digits.files import check_outputs, held_folder, write_file, write_image
+from mmdet_digits.image_reading import MAX_PIXELS
+from mmdet_digits.progress import image_progress
 from mmdet_digits.visualization.digit_pictures import (
     draw_marks,
     load_rgb,
     read_marks,
     with_caption,
 )
-from mmdet_digits.visualization.progress import image_progress
 
 FAILED_FILES = 3
 MOST_REDUCED = 8
@@ -120,7 +120,7 @@ def main():
 
 def run(args, cfg, paths, outputs, assembly, pictures):
     """Predict, write, draw; return the results and what went wrong, by the index of the image."""
-    from mmdet_digits.apis.predictor import collect_predictions
+    from mmdet_digits.deploy.predictor import collect_predictions
 
     console, ids = Console(markup=False), number_images(paths)
     results, seconds = predict(load_model(args, cfg), cfg, paths, args, console)
@@ -174,8 +174,8 @@ def choose_assembly(args, cfg):
 def load_model(args, cfg):
     from mmengine.device import get_device
 
-    from mmdet_digits.apis.onnx_detector import OnnxDetector
-    from mmdet_digits.apis.predictor import load_detector
+    from mmdet_digits.deploy.onnx_detector import OnnxDetector
+    from mmdet_digits.deploy.predictor import load_detector
 
     checkpoint = find_checkpoint(args.checkpoint)
     if checkpoint.suffix == '.onnx':
@@ -184,7 +184,7 @@ def load_model(args, cfg):
 
 
 def predict(model, cfg, paths, args, console):
-    from mmdet_digits.apis.predictor import predict_images
+    from mmdet_digits.deploy.predictor import predict_images
 
     start, results = time.perf_counter(), []
     with image_progress(console) as progress:
@@ -205,7 +205,7 @@ def predict(model, cfg, paths, args, console):
 
 def draw(folder, paths, unread, detections, numbers, args, console):
     """Draw every image that was read; return what went wrong, by the index of the image."""
-    from mmdet_digits.apis.predictor import failure_line
+    from mmdet_digits.deploy.predictor import failure_line
 
     names, failures = picture_names(paths), {}
     earlier = {path for path in folder.rglob('*') if path.is_file()}

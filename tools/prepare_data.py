@@ -8,18 +8,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mmdet_digits.datasets.linking import LinkedSplit, link_dataset
-from mmdet_digits.datasets.synthetic import DatasetSpec, SceneSource, load_supplies, write_dataset
-from mmdet_digits.datasets.synthetic.contact_sheets import write_contact_sheet
-from mmdet_digits.datasets.synthetic.ingredients import INGREDIENTS, all_but
-from mmdet_digits.datasets.synthetic.parameters import LOOKS
-from mmdet_digits.datasets.synthetic.spec import draw_image
-from mmdet_digits.datasets.synthetic.writer import SplitSummary
-from mmdet_digits.utils.arguments import add_ignore_classes
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import check_outputs, check_writable
-from mmdet_digits.utils.pipes import reader_may_leave
-from mmdet_digits.visualization.progress import image_progress
+from mmdet_digits.arguments import add_ignore_classes
+from mmdet_digits.converters.linking import LinkedSplit, link_dataset
+from mmdet_digits.errors import InputError
+from mmdet_digits.files import check_outputs, check_writable
+from mmdet_digits.pipes import reader_may_leave
+from mmdet_digits.progress import image_progress
+from mmdet_digits.synthetic import DatasetSpec, SceneSource, load_supplies, write_dataset
+from mmdet_digits.synthetic.contact_sheets import write_contact_sheet
+from mmdet_digits.synthetic.ingredients import INGREDIENTS, all_but
+from mmdet_digits.synthetic.parameters import LOOKS
+from mmdet_digits.synthetic.spec import draw_image
+from mmdet_digits.synthetic.writer import SplitSummary
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEFAULT_OUT = Path('data/digits')

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mmdet_digits.apis.unlabelled_images import list_unlabelled_images
+from mmdet_digits.assembly.number_assembly import assemble_numbers
 from mmdet_digits.cli import (
     build_runner,
     config_parser,
@@ -23,6 +23,7 @@ from mmdet_digits.cli import (
     stop_on_failures,
     use_tta,
 )
+from mmdet_digits.deploy.unlabelled_images import list_unlabelled_images
 from mmdet_digits.evaluation.assembly_files import (
     assembly_file,
     assembly_of,
@@ -30,10 +31,9 @@ from mmdet_digits.evaluation.assembly_files import (
     write_assembly_beside,
 )
 from mmdet_digits.evaluation.evaluators import add_metric
-from mmdet_digits.evaluation.functional.number_assembly import assemble_numbers
 from mmdet_digits.evaluation.predictions import read_predictions
 from mmdet_digits.evaluation.submission import numbers_table, predictions_json, write_submission
-from mmdet_digits.utils.files import check_outputs, write_file
+from mmdet_digits.files import check_outputs, write_file
 from mmdet_digits.visualization.metrics_table import metrics_table
 
 

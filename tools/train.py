@@ -34,7 +34,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    from mmdet_digits.utils.config_checks import scale_learning_rate
+    from mmdet_digits.checks.config import scale_learning_rate
 
     cfg = load_config(args, splits=('train', 'val'))
     if args.amp:

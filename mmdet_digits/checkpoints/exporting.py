@@ -10,8 +10,8 @@ from torch import Tensor
 from mmdet_digits.checkpoints.matching import weights_of
 from mmdet_digits.checkpoints.reading import read_checkpoint
 from mmdet_digits.checkpoints.safetensors_files import SUFFIX, write_safetensors
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import check_outputs
+from mmdet_digits.errors import InputError
+from mmdet_digits.files import check_outputs
 
 
 def export_weights(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
-from mmdet_digits.utils.durable_files import write_durably
+from mmdet_digits.durable_files import write_durably
 
 
 @register_backend('local', prefixes='', force=True)

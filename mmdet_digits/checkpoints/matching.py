@@ -13,7 +13,7 @@ from mmengine.optim import ReduceOnPlateauParamScheduler, _ParamScheduler
 from torch import Tensor
 
 from mmdet_digits.checkpoints.reading import EXPECTED
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
 
 COUNTER = 'num_batches_tracked'
 """Batch norm layers of old checkpoints lack it; it changes no result."""

@@ -15,7 +15,7 @@ from mmengine.logging import print_log
 from torch.serialization import add_safe_globals, clear_safe_globals, get_safe_globals
 
 from mmdet_digits.checkpoints.safetensors_files import SUFFIX, read_safetensors
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
 
 EXPECTED = 'a .pth file that tools/train.py wrote, or a .safetensors file'
 ZIP = b'PK\x03\x04'

@@ -7,7 +7,7 @@ from mmengine.logging import print_log
 
 from mmdet_digits.checkpoints.plain_state import is_history
 from mmdet_digits.checkpoints.reading import inspect_checkpoint
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
 
 NEEDED = ('state_dict', 'optimizer', 'message_hub', 'meta')
 

@@ -7,7 +7,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from mmdet_digits.utils.durable_files import write_durably
+from mmdet_digits.durable_files import write_durably
 
 SUFFIX = '.safetensors'
 METADATA = ('classes', 'config', 'versions')

@@ -24,7 +24,7 @@ from mmengine.runner.checkpoint import (
 from torchvision.models import detection, get_model_weights, list_models
 
 from mmdet_digits.checkpoints.reading import read_checkpoint
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
 
 HASH = re.compile(r'-([0-9a-f]{8,})\.')
 PREFIXES = (

@@ -7,7 +7,7 @@ from itertools import chain
 import torch
 from mmengine.logging import print_log
 
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
 
 POLICIES = ('stop', 'skip')
 
@@ -127,7 +127,7 @@ def broken_boxes(img_path: str, ann_file: str, annotations: Sequence[dict]) -> I
     Args:
         img_path: the image.
         ann_file: where the boxes stand.
-        annotations: those whose ``bbox`` :func:`mmdet_digits.coco_structure.is_bbox` refuses.
+        annotations: those whose ``bbox`` :func:`mmdet_digits.coco.structure.is_bbox` refuses.
     """
     return InputError(
         f'{img_path}: broken box.',

@@ -10,15 +10,15 @@ from mmdet.datasets.api_wrappers import COCO
 from mmdet.registry import DATASETS
 from mmengine.logging import MMLogger
 
-from mmdet_digits.categories import DIGITS, ZERO_ALIAS, map_categories
-from mmdet_digits.coco_structure import is_bbox, name_problem, read_coco, unusable_name
+from mmdet_digits.coco.categories import DIGITS, ZERO_ALIAS, map_categories
+from mmdet_digits.coco.structure import is_bbox, name_problem, read_coco, unusable_name
 from mmdet_digits.datasets.broken_images import (
     BrokenImages,
     broken_boxes,
     check_policy,
     or_skip,
 )
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
 
 
 class DigitsCOCO(COCO):
@@ -30,7 +30,7 @@ class DigitsCOCO(COCO):
 
     Args:
         annotation_file: path of a COCO JSON file.
-        **kwargs: passed to :func:`mmdet_digits.coco_structure.read_coco`.
+        **kwargs: passed to :func:`mmdet_digits.coco.structure.read_coco`.
 
     Raises:
         InputError: it is not a COCO file; of its boxes only the ids are checked.

@@ -8,11 +8,11 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import MMLogger
 
 from mmdet_digits.boxes import corners
+from mmdet_digits.coco.folders import SPLITS
 from mmdet_digits.datasets.digits_dataset import DigitsDataset
-from mmdet_digits.datasets.synthetic import Scene, SceneSource, draw_scene, load_supplies
-from mmdet_digits.datasets.synthetic.folders import SPLITS
-from mmdet_digits.datasets.synthetic.spec import DatasetSpec, draw_image
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
+from mmdet_digits.synthetic import Scene, SceneSource, draw_scene, load_supplies
+from mmdet_digits.synthetic.spec import DatasetSpec, draw_image
 
 ENDLESS = len(SPLITS)
 """Keeps the generators of endless scenes apart from those of the splits."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
-from mmdet_digits.utils.durable_files import NO_SPACE
-from mmdet_digits.utils.errors import RunError
+from mmdet_digits.durable_files import NO_SPACE
+from mmdet_digits.errors import RunError
 
 DEAD_WORKER = r'DataLoader worker \(pid.*?\) (is killed by signal: [^.]*|exited unexpectedly)'
 SHARED_MEMORY = Path('/dev/shm')

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from mmengine.logging import print_log
 
-from mmdet_digits.utils.errors import Interrupted
+from mmdet_digits.errors import Interrupted
 
 NAMES = {signal.SIGINT: 'Ctrl-C', signal.SIGTERM: 'SIGTERM'}
 CHILD = [signal.SIGCHLD] if hasattr(signal, 'SIGCHLD') else []  # not on Windows
@@ -20,7 +20,7 @@ class StopRequest:
     Attributes:
         signal: the one that asked, or None.
         can_wait: whether a good moment will come. Where not, and on a second signal,
-            :class:`mmdet_digits.utils.errors.Interrupted` is raised at once.
+            :class:`mmdet_digits.errors.Interrupted` is raised at once.
     """
 
     def __init__(self) -> None:

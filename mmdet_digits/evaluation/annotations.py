@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 from mmengine.logging import MMLogger
 
+from mmdet_digits.assembly.coco_precision import ScoredBoxes
+from mmdet_digits.assembly.detections import Detections
 from mmdet_digits.boxes import corners
-from mmdet_digits.categories import map_categories
-from mmdet_digits.coco_structure import FORMAT, check_structure, read_coco
-from mmdet_digits.coco_values import read_values
-from mmdet_digits.evaluation.functional.coco_precision import ScoredBoxes
-from mmdet_digits.evaluation.functional.detections import Detections
+from mmdet_digits.coco.categories import map_categories
+from mmdet_digits.coco.structure import FORMAT, check_structure, read_coco
+from mmdet_digits.coco.values import read_values
+from mmdet_digits.errors import InputError
 from mmdet_digits.evaluation.predictions import Predictions
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import read_json
+from mmdet_digits.files import read_json
 
 MOST_OUTSIDE = 0.02  # share of boxes; a detector's lie inside its image
 FRACTION = 2.0  # pixels

@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from mmdet_digits.evaluation.evaluators import metrics_of
-from mmdet_digits.evaluation.functional.number_assembly import (
+from mmdet_digits.assembly.number_assembly import (
     PRESETS,
     NumberAssembly,
     resolve_assembly,
 )
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import read_json, write_file
+from mmdet_digits.errors import InputError
+from mmdet_digits.evaluation.evaluators import metrics_of
+from mmdet_digits.files import read_json, write_file
 
 
 def read_assembly(spec: str | Mapping | NumberAssembly) -> NumberAssembly:

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from mmdet_digits.assembly.matching import box_ious
 from mmdet_digits.evaluation.annotations import Annotations
-from mmdet_digits.evaluation.functional.matching import box_ious
 from mmdet_digits.evaluation.predictions import Predictions
 
 

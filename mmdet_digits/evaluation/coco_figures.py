@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from mmdet_digits.categories import DIGITS
-from mmdet_digits.evaluation.annotations import Annotations
-from mmdet_digits.evaluation.functional.coco_precision import (
+from mmdet_digits.assembly.coco_precision import (
     IOU_THRS,
     ScoredBoxes,
     coco_precision,
 )
+from mmdet_digits.coco.categories import DIGITS
+from mmdet_digits.evaluation.annotations import Annotations
 from mmdet_digits.evaluation.predictions import Predictions
 
 FEWER, MOST = 100, 1000

@@ -4,17 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmdet_digits.evaluation.annotations import Annotations
-from mmdet_digits.evaluation.functional.detections import Detections
-from mmdet_digits.evaluation.functional.digit_confusion import digit_confusion
-from mmdet_digits.evaluation.functional.edit_distance import batch_edits, encode_numbers
-from mmdet_digits.evaluation.functional.number_assembly import (
+from mmdet_digits.assembly.detections import Detections
+from mmdet_digits.assembly.digit_confusion import digit_confusion
+from mmdet_digits.assembly.edit_distance import batch_edits, encode_numbers
+from mmdet_digits.assembly.number_assembly import (
     NumberAssembly,
     Numbers,
     assemble_numbers,
 )
-from mmdet_digits.evaluation.functional.number_scores import score_numbers
-from mmdet_digits.evaluation.functional.true_numbers import true_numbers
+from mmdet_digits.assembly.number_scores import score_numbers
+from mmdet_digits.assembly.true_numbers import true_numbers
+from mmdet_digits.evaluation.annotations import Annotations
 from mmdet_digits.evaluation.predictions import Predictions
 
 

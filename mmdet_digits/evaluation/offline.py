@@ -1,10 +1,10 @@
 """All figures of saved predictions, without a model."""
 
+from mmdet_digits.assembly.number_assembly import NumberAssembly, assemble_numbers
+from mmdet_digits.assembly.number_scores import score_numbers
+from mmdet_digits.assembly.true_numbers import true_numbers
 from mmdet_digits.evaluation.annotations import Annotations
 from mmdet_digits.evaluation.coco_figures import coco_figures
-from mmdet_digits.evaluation.functional.number_assembly import NumberAssembly, assemble_numbers
-from mmdet_digits.evaluation.functional.number_scores import score_numbers
-from mmdet_digits.evaluation.functional.true_numbers import true_numbers
 from mmdet_digits.evaluation.predictions import Predictions
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from mmdet_digits.assembly.detections import Detections
 from mmdet_digits.boxes import corners
-from mmdet_digits.coco_structure import is_bbox, is_id, is_number, shortened
-from mmdet_digits.evaluation.functional.detections import Detections
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import read_json
+from mmdet_digits.coco.structure import is_bbox, is_id, is_number, shortened
+from mmdet_digits.errors import InputError
+from mmdet_digits.files import read_json
 
 FORMAT = (
     'a list of {"image_id": 1, "bbox": [x, y, w, h], "score": 0.9, "category_id": 1 to 10 for the '

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch._utils import _rebuild_tensor_v2
 
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import read_file
+from mmdet_digits.errors import InputError
+from mmdet_digits.files import read_file
 
 
 def _load_storage(data: bytes) -> Any:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdet_digits.evaluation.functional.detections import Detections
-from mmdet_digits.evaluation.functional.number_assembly import NO_NUMBER, Numbers, read_digits
+from mmdet_digits.assembly.detections import Detections
+from mmdet_digits.assembly.number_assembly import NO_NUMBER, Numbers, read_digits
+from mmdet_digits.errors import InputError
 from mmdet_digits.evaluation.predictions import Predictions, parse_records
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import csv_text, write_file
+from mmdet_digits.files import csv_text, write_file
 
 CSV_HEADER = ('image_id', 'pred_label')
 NUMBERS_HEADER = ('image_id', 'file_name', 'number', 'confidence', 'digit_scores', 'boxes')

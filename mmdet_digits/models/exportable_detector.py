@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torchvision.ops import roi_align
 
+from mmdet_digits.errors import InputError
 from mmdet_digits.models.float32_roi_extractor import PortableRoIAlign
 from mmdet_digits.ops.grouped_nms import grouped_nms
-from mmdet_digits.utils.errors import InputError
 
 REJECTED = -1.0  # the score of a box that does not count; real ones are 0 to 1
 

@@ -25,11 +25,11 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 from torchvision.models import get_model_builder, get_model_weights
 
-from mmdet_digits.categories import DIGITS
 from mmdet_digits.checkpoints.reading import read_checkpoint
-from mmdet_digits.utils.durable_files import write_durably
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import check_outputs
+from mmdet_digits.coco.categories import DIGITS
+from mmdet_digits.durable_files import write_durably
+from mmdet_digits.errors import InputError
+from mmdet_digits.files import check_outputs
 
 #: The architectures, each with a key that the other one does not have.
 ARCHS = {

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from itertools import groupby
 
-from mmdet_digits.utils.checks import Check, Status
+from mmdet_digits.checks.finding import Check, Status
 
 PIPE_WIDTH = 120
 MOST_OF_NAME = 40

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from mmdet_digits.categories import DIGITS
-from mmdet_digits.evaluation.functional.digit_confusion import NO_DIGIT, confusion_rates
-from mmdet_digits.utils.files import write_figure
+from mmdet_digits.assembly.digit_confusion import NO_DIGIT, confusion_rates
+from mmdet_digits.coco.categories import DIGITS
+from mmdet_digits.files import write_figure
 
 
 def save_confusion_figure(path: Path | str, counts: np.ndarray, subtitle: str = '') -> None:

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
-from mmdet_digits.evaluation.functional.detections import Detections
-from mmdet_digits.evaluation.functional.number_assembly import Numbers, Reason
-from mmdet_digits.utils.image_reading import MAX_PIXELS, load_image
+from mmdet_digits.assembly.detections import Detections
+from mmdet_digits.assembly.number_assembly import Numbers, Reason
+from mmdet_digits.image_reading import MAX_PIXELS, load_image
 
 TRUE = (22, 128, 61)
 READ = (29, 78, 216)

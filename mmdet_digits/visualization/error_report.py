@@ -11,17 +11,17 @@ from string import Template
 import numpy as np
 from PIL import Image
 
-from mmdet_digits.categories import DIGITS
-from mmdet_digits.coco_structure import name_problem, unusable_name
-from mmdet_digits.evaluation.annotations import Annotations
-from mmdet_digits.evaluation.functional.digit_confusion import (
+from mmdet_digits.assembly.digit_confusion import (
     NO_DIGIT,
     confusion_rates,
     most_confused,
 )
+from mmdet_digits.coco.categories import DIGITS
+from mmdet_digits.coco.structure import name_problem, unusable_name
+from mmdet_digits.errors import InputError
+from mmdet_digits.evaluation.annotations import Annotations
 from mmdet_digits.evaluation.number_errors import NumberErrors
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import write_image
+from mmdet_digits.files import write_image
 from mmdet_digits.visualization.digit_pictures import (
     contact_sheet,
     crop_to_marks,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from rich.table import Table
 from rich.text import Text
 
-from mmdet_digits.categories import DIGITS
+from mmdet_digits.coco.categories import DIGITS
 from mmdet_digits.evaluation.evaluators import own_metrics
 
 #: Metric key -> what the table calls it, in its order.

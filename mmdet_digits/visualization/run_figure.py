@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mmdet_digits.evaluation.run_history import RunHistory
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import write_figure
+from mmdet_digits.errors import InputError
+from mmdet_digits.files import write_figure
+from mmdet_digits.runs.run_history import RunHistory
 
 #: Okabe and Ito's colours, which the colour-blind tell apart, without yellow, which is too pale.
 COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from rich.table import Table
 from rich.text import Text
 
-from mmdet_digits.evaluation.run_summary import RunSummary
+from mmdet_digits.runs.run_summary import RunSummary
 
 UNKNOWN = '-'
 #: Metric key -> what the table calls its best value, in its order.

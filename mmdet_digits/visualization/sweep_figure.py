@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from mmdet_digits.utils.files import write_figure
+from mmdet_digits.files import write_figure
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import torch
 from in_process import run_in_process
 from torchvision.models import get_model_builder
 
-from mmdet_digits.datasets.synthetic.writer import DatasetSpec, write_dataset
+from mmdet_digits.synthetic.writer import DatasetSpec, write_dataset
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ARCH = 'fasterrcnn_resnet50_fpn_v2'

@@ -18,7 +18,7 @@ import pytest
 from in_process import Outcome, run_in_process
 from sound import COMMANDS, EVALUATE, PREDICT, TRAIN
 
-from mmdet_digits.apis.mmdet_tools import list_tools
+from mmdet_digits.runs.mmdet_tools import list_tools
 
 CATALOGUES = (
     catalogue_data_set,

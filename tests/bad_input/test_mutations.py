@@ -14,14 +14,14 @@ from mmdet.registry import DATASETS
 from mmengine.logging import MMLogger
 from mutations import mutated, mutated_text
 
-from mmdet_digits.categories import DIGITS
-from mmdet_digits.coco_structure import FIELDS, is_bbox
-from mmdet_digits.coco_values import read_values
+from mmdet_digits.coco.categories import DIGITS
+from mmdet_digits.coco.structure import FIELDS, is_bbox
+from mmdet_digits.coco.values import read_values
+from mmdet_digits.errors import InputError
 from mmdet_digits.evaluation.annotations import read_annotations
 from mmdet_digits.evaluation.assembly_files import PRESETS
 from mmdet_digits.evaluation.offline import evaluate_predictions
 from mmdet_digits.evaluation.predictions import KEYS, read_predictions
-from mmdet_digits.utils.errors import InputError
 
 SIZE = (60, 30)
 COCO = {

@@ -12,7 +12,7 @@ import pytest
 import torch
 from printed_tables import rows_of
 
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / 'benchmarks'
 

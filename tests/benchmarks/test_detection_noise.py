@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from detection_noise import DetectionNoise, perturb_detections
 
-from mmdet_digits.evaluation.functional.boxes import pairwise_overlaps
-from mmdet_digits.evaluation.functional.detections import Detections
+from mmdet_digits.assembly.detections import Detections
+from mmdet_digits.assembly.padded_boxes import pairwise_overlaps
 
 N = 4000
 

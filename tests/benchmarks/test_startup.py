@@ -41,7 +41,7 @@ def test_a_training_that_does_not_start_is_an_error(tmp_path):
     from startup import time_start
 
     from mmdet_digits.cli import find_config
-    from mmdet_digits.utils.errors import RunError
+    from mmdet_digits.errors import RunError
 
     with pytest.raises(RunError, match='The data set is not there'):
         time_start(find_config('configs/digits/frcnn_tiny.py'), tmp_path / 'none', [])

@@ -10,10 +10,10 @@ from mmengine.config import Config
 from PIL import Image
 from printed_tables import rows_of
 
+from mmdet_digits.checks.config import resize_scales
+from mmdet_digits.checks.preflight import check_options
 from mmdet_digits.cli import ConfigOptions, read_config
-from mmdet_digits.utils.config_checks import resize_scales
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.preflight import check_options
+from mmdet_digits.errors import InputError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')

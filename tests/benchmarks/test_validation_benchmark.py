@@ -10,8 +10,8 @@ import torch
 from printed_tables import rows_of
 from pycocotools.coco import COCO
 
+from mmdet_digits.assembly.matching import match_greedily
 from mmdet_digits.cli import REPOSITORY
-from mmdet_digits.evaluation.functional.matching import match_greedily
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import torch
 from mmengine.optim import CosineAnnealingLR, MultiStepLR, ReduceOnPlateauLR
 
 from mmdet_digits.checkpoints.matching import check_checkpoint, check_schedulers, leave_out
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
 
 CLASSES = ('0', '1')
 NORM = {'neck.bn.num_batches_tracked': torch.tensor(0)}

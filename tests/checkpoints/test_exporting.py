@@ -7,10 +7,10 @@ import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 from safetensors import safe_open
 
-from mmdet_digits.categories import DIGITS
 from mmdet_digits.checkpoints.exporting import export_weights
 from mmdet_digits.checkpoints.reading import read_checkpoint
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.coco.categories import DIGITS
+from mmdet_digits.errors import InputError
 
 torch.manual_seed(0)
 BITS = torch.randint(-(2**31), 2**31 - 1, (1000,), dtype=torch.int32)

@@ -12,7 +12,7 @@ from mmengine.runner.checkpoint import get_torch_safe_globals
 from pickles import archive, checkpoint
 
 from mmdet_digits.checkpoints.reading import inspect_checkpoint, read_checkpoint
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
 
 resource = pytest.importorskip('resource')
 

@@ -23,7 +23,7 @@ from torch import nn
 import mmdet_digits.checkpoints.reading as reading
 from mmdet_digits.checkpoints.plain_state import is_history, plain_state, with_histories
 from mmdet_digits.checkpoints.reading import inspect_checkpoint, read_checkpoint
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
 
 
 def training_state() -> dict:

@@ -8,7 +8,7 @@ from mmengine.logging import MessageHub
 
 from mmdet_digits.checkpoints import resuming
 from mmdet_digits.checkpoints.resuming import find_resumable
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
 
 
 def save(path, saved_at, epoch=1, **changes):

@@ -9,8 +9,8 @@ from mmdet.registry import DATASETS
 from mmengine.logging import MMLogger
 from torch.utils.data import DataLoader
 
-from mmdet_digits.coco_structure import is_bbox
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.coco.structure import is_bbox
+from mmdet_digits.errors import InputError
 
 PIPELINE = [
     dict(type='LoadCheckedImage'),

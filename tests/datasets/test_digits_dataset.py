@@ -7,9 +7,9 @@ import pytest
 from mmdet.registry import DATASETS
 from mmengine.logging import MMLogger
 
-from mmdet_digits.categories import DIGITS, map_categories
+from mmdet_digits.coco.categories import DIGITS, map_categories
 from mmdet_digits.datasets.digits_dataset import drop_reason
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
 
 PIPELINE = [
     dict(type='LoadCheckedImage'),

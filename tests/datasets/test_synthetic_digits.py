@@ -7,9 +7,9 @@ from mmengine.dataset import ConcatDataset
 
 from mmdet_digits.cli import read_config
 from mmdet_digits.datasets.digits_dataset import DigitsDataset
-from mmdet_digits.datasets.synthetic import SceneSource
-from mmdet_digits.datasets.synthetic.spec import DatasetSpec, draw_image
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
+from mmdet_digits.synthetic import SceneSource
+from mmdet_digits.synthetic.spec import DatasetSpec, draw_image
 
 STEPS = [
     dict(type='LoadAnnotations', with_bbox=True),

@@ -8,7 +8,7 @@ import torch
 from mmdet.registry import MODELS
 from tiny_runs import build_runner, tiny_cfg
 
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
 
 
 @pytest.fixture

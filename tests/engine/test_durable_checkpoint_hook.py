@@ -11,7 +11,7 @@ from small_trainings import small_runner
 from mmdet_digits.checkpoints.exporting import export_weights
 from mmdet_digits.checkpoints.reading import read_checkpoint
 from mmdet_digits.checkpoints.resuming import find_resumable
-from mmdet_digits.utils.errors import InputError, RunError
+from mmdet_digits.errors import InputError, RunError
 
 
 def names(folder, pattern='*.pth') -> set[str]:

@@ -16,7 +16,7 @@ from mmengine.runner import Runner
 from tiny_runs import tiny_cfg
 from torch import nn
 
-from mmdet_digits.apis.predictor import load_detector, predict_images
+from mmdet_digits.deploy.predictor import load_detector, predict_images
 from mmdet_digits.engine.execution import fit_threads, follow_parameters
 from mmdet_digits.engine.hooks.execution_hook import prepare_as_configured
 

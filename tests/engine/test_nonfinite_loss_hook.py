@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from recorded_runs import digest
 from tiny_runs import tiny_cfg
 
-from mmdet_digits.utils.errors import RunError
+from mmdet_digits.errors import RunError
 
 LAST = 3  # iterations of the one epoch
 MODULE = 'neck.fpn_convs.0.conv'

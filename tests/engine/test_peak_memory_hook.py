@@ -7,7 +7,7 @@ from tiny_runs import tiny_cfg
 
 from mmdet_digits.engine.hooks import peak_memory_hook
 from mmdet_digits.engine.hooks.peak_memory_hook import process_peak_mib
-from mmdet_digits.evaluation.run_history import read_run
+from mmdet_digits.runs.run_history import read_run
 
 
 class Recorder(Hook):

@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 from small_trainings import small_runner
 
 from mmdet_digits.engine.hooks.resumed_schedule_hook import ResumedScheduleHook, check_epoch_length
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
 
 
 class Rates(Hook):

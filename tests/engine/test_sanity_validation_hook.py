@@ -17,7 +17,7 @@ from mmdet_digits.engine.hooks.sanity_validation_hook import (
     validate_first_batch,
 )
 from mmdet_digits.engine.surviving import surviving
-from mmdet_digits.utils.errors import InputError, RunError
+from mmdet_digits.errors import InputError, RunError
 
 CONFIGS = sorted((REPOSITORY / 'configs/digits').glob('*.py'))
 HOOK = dict(type='SanityValidationHook')

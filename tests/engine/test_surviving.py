@@ -19,7 +19,7 @@ from stop_rank import ask_rank
 from tiny_runs import tiny_cfg
 
 from mmdet_digits.engine.surviving import surviving
-from mmdet_digits.utils.errors import Interrupted, RunError
+from mmdet_digits.errors import Interrupted, RunError
 
 
 class During(Hook):

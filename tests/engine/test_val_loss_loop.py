@@ -18,7 +18,7 @@ from mmdet_digits.engine.loops import val_loss_loop
 from mmdet_digits.engine.loops.val_loss_loop import check_ground_truth
 from mmdet_digits.engine.randomness import VALIDATION_STEP, preserved_randomness, seed_from
 from mmdet_digits.engine.shared_forward import find_rows
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
 
 LOSSES = {'loss', 'loss_rpn_cls', 'loss_rpn_bbox', 'loss_cls', 'loss_bbox', 'acc'}
 

@@ -5,9 +5,9 @@ import pytest
 from coco_samples import make_coco, make_records, save_json
 from mmengine.logging import MMLogger
 
+from mmdet_digits.errors import InputError
 from mmdet_digits.evaluation.annotations import read_annotations, read_image_ids
 from mmdet_digits.evaluation.predictions import parse_records
-from mmdet_digits.utils.errors import InputError
 
 
 def test_categories_are_mapped_by_name(tmp_path):

@@ -4,7 +4,9 @@ from types import SimpleNamespace
 import pytest
 from mmengine.config import Config, DictAction
 
+from mmdet_digits.assembly.number_assembly import PRESETS, NumberAssembly
 from mmdet_digits.cli import REPOSITORY
+from mmdet_digits.errors import InputError
 from mmdet_digits.evaluation.assembly_files import (
     assembly_beside,
     assembly_file,
@@ -17,9 +19,7 @@ from mmdet_digits.evaluation.assembly_files import (
     read_assembly,
     write_assembly_beside,
 )
-from mmdet_digits.evaluation.functional.number_assembly import PRESETS, NumberAssembly
 from mmdet_digits.evaluation.metrics.number_metric import NumberMetric
-from mmdet_digits.utils.errors import InputError
 
 SETTINGS = [
     NumberAssembly(score_thr=0.35, iou_thr=None, order='axis'),

@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 
+from mmdet_digits.errors import InputError
 from mmdet_digits.evaluation.annotations import read_annotations
 from mmdet_digits.evaluation.box_pairs import pair_boxes
 from mmdet_digits.evaluation.predictions import parse_records
-from mmdet_digits.utils.errors import InputError
 
 TRUE = [  # image, digit, box
     (1, 1, [10, 10, 8, 30]),

@@ -6,10 +6,10 @@ import torch
 from coco_samples import make_coco, make_records, save_json
 from mmdet.registry import METRICS
 
-from mmdet_digits.categories import DIGITS
+from mmdet_digits.assembly.number_assembly import PRESETS
+from mmdet_digits.coco.categories import DIGITS
 from mmdet_digits.evaluation.annotations import read_annotations
 from mmdet_digits.evaluation.coco_figures import coco_figures
-from mmdet_digits.evaluation.functional.number_assembly import PRESETS
 from mmdet_digits.evaluation.offline import evaluate_predictions
 from mmdet_digits.evaluation.predictions import parse_records
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from mmdet.registry import METRICS
 
-from mmdet_digits.categories import DIGITS
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.coco.categories import DIGITS
+from mmdet_digits.errors import InputError
 
 BOX = [10.0, 5.0, 30.0, 45.0]  # xyxy
 

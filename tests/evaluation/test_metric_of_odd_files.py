@@ -6,8 +6,8 @@ import pytest
 import torch
 from mmdet.registry import METRICS
 
-from mmdet_digits.categories import DIGITS
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.coco.categories import DIGITS
+from mmdet_digits.errors import InputError
 
 CATEGORIES = [{'id': digit + 1, 'name': str(digit)} for digit in range(10)]
 

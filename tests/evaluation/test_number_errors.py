@@ -1,8 +1,8 @@
 import pytest
 from coco_samples import make_coco, make_records, save_json
 
+from mmdet_digits.assembly.number_assembly import PRESETS
 from mmdet_digits.evaluation.annotations import read_annotations
-from mmdet_digits.evaluation.functional.number_assembly import PRESETS
 from mmdet_digits.evaluation.number_errors import find_errors
 from mmdet_digits.evaluation.predictions import parse_records
 

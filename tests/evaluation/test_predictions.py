@@ -10,8 +10,8 @@ from mmdet.evaluation import DumpDetResults
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 
+from mmdet_digits.errors import InputError
 from mmdet_digits.evaluation.predictions import read_predictions
-from mmdet_digits.utils.errors import InputError
 
 GOOD = {'image_id': 1, 'bbox': [1.0, 2.0, 3.0, 4.0], 'score': 0.5, 'category_id': 10}
 

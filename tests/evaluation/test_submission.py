@@ -6,8 +6,9 @@ import zipfile
 import pytest
 from coco_samples import make_coco, make_records
 
-from mmdet_digits.evaluation.functional.detections import Detections
-from mmdet_digits.evaluation.functional.number_assembly import assemble_numbers
+from mmdet_digits.assembly.detections import Detections
+from mmdet_digits.assembly.number_assembly import assemble_numbers
+from mmdet_digits.errors import InputError
 from mmdet_digits.evaluation.predictions import parse_records
 from mmdet_digits.evaluation.submission import (
     check_submission,
@@ -15,7 +16,6 @@ from mmdet_digits.evaluation.submission import (
     numbers_table,
     write_submission,
 )
-from mmdet_digits.utils.errors import InputError
 
 RECORD = {'image_id': 1, 'bbox': [0, 0, 9, 20], 'score': 0.9, 'category_id': 1}
 CSV = 'image_id,pred_label\n1,0\n2,-1\n'

@@ -9,7 +9,8 @@ import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 from torchvision.models import get_model_builder, get_model_weights
 
-from mmdet_digits.categories import DIGITS
+from mmdet_digits.coco.categories import DIGITS
+from mmdet_digits.errors import InputError
 from mmdet_digits.models import torchvision_weights
 from mmdet_digits.models.torchvision_weights import (
     ARCHS,
@@ -18,7 +19,6 @@ from mmdet_digits.models.torchvision_weights import (
     convert_state_dict,
     read_state_dict,
 )
-from mmdet_digits.utils.errors import InputError
 
 V1, V2 = ARCHS
 HEAD = 'roi_head.bbox_head'

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from mmdet_digits.utils.repository import REPOSITORY
+from mmdet_digits.repository import REPOSITORY
 
 TOOLS = [str(path) for path in sorted(REPOSITORY.joinpath('tools').rglob('*.py'))]
 LAUNCH = str(REPOSITORY / 'mmdet_digits' / 'launch.py')

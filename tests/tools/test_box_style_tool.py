@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmdet_digits.datasets.box_style import BoxStyle, read_box_style
+from mmdet_digits.assembly.number_assembly import PRESETS
+from mmdet_digits.errors import InputError
 from mmdet_digits.evaluation.assembly_files import assembly_beside, write_assembly_beside
-from mmdet_digits.evaluation.functional.number_assembly import PRESETS
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.synthetic.box_style import BoxStyle, read_box_style
 
 STYLE = BoxStyle(left=0.15, right=0.1, top=0.08, bottom=0.05, offset_x=1, offset_y=1)
 TOOLS = Path(__file__).parents[2] / 'tools'

@@ -277,8 +277,8 @@ def test_voc(run, tmp_path):
 
 def test_no_torch_is_loaded():
     code = (
-        'import sys, mmdet_digits.datasets.converters.command_line; '
-        'import mmdet_digits.datasets.converters.svhn; '
+        'import sys, mmdet_digits.converters.command_line; '
+        'import mmdet_digits.converters.svhn; '
         'print(sorted({"torch", "mmdet", "mmcv", "mmengine"} & set(sys.modules)))'
     )
     result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdet_digits.utils.repository import REPOSITORY
+from mmdet_digits.repository import REPOSITORY
 
 TINY = 'configs/digits/frcnn_tiny.py'
 TRAIN = ('train.py', TINY)

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmdet_digits.cli import REPOSITORY
-from mmdet_digits.utils.files import held_folder
+from mmdet_digits.files import held_folder
 
 TINY = 'configs/digits/frcnn_tiny.py'
 PLACE = 'test_evaluator.1.assembly'

@@ -203,7 +203,7 @@ def test_the_users_files_and_ingredients_reach_the_scenes(tmp_path, monkeypatch,
 
 def test_drawing_needs_no_torch(tmp_path):
     code = (
-        'import sys; import mmdet_digits.datasets.synthetic as s; '
+        'import sys; import mmdet_digits.synthetic as s; '
         'print(sorted({"torch", "mmdet", "mmcv", "mmengine"} & set(sys.modules)))'
     )
     result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from mmdet_digits.assembly.number_assembly import PRESETS
 from mmdet_digits.cli import REPOSITORY
 from mmdet_digits.evaluation.assembly_files import assembly_beside
-from mmdet_digits.evaluation.functional.number_assembly import PRESETS
 
 WEIGHTS = REPOSITORY / 'models/frcnn_tiny_synthetic_256.safetensors'
 ASSEMBLY = dict(score_thr=0.9, iou_thr=0.3)

@@ -9,7 +9,7 @@ import pytest
 from mmengine.logging import MMLogger
 
 from mmdet_digits.cli import read_config, stop_on_failures
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
 
 CONFIG = 'configs/digits/frcnn_tiny.py'
 

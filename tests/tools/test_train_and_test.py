@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from mmdet_digits.checks.dumped_config import get_setting, read_settings
 from mmdet_digits.cli import REPOSITORY
-from mmdet_digits.evaluation.dumped_config import get_setting, read_settings
 
 TINY = 'configs/digits/frcnn_tiny.py'
 RATE = 'optim_wrapper.optimizer.lr'

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from mmdet_digits.utils.checks import Check, Status
+from mmdet_digits.checks.finding import Check, Status
 from mmdet_digits.visualization.check_report import as_json, condensed, count_checks, print_report
 
 CHECKS = [

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mmdet_digits.evaluation.functional.detections import Detections
-from mmdet_digits.evaluation.functional.number_assembly import assemble_numbers
+from mmdet_digits.assembly.detections import Detections
+from mmdet_digits.assembly.number_assembly import assemble_numbers
 from mmdet_digits.visualization.digit_pictures import (
     DROPPED,
     READ,

@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
+from mmdet_digits.assembly.coco_precision import ScoredBoxes
+from mmdet_digits.assembly.detections import Detections
+from mmdet_digits.assembly.number_assembly import PRESETS
 from mmdet_digits.evaluation.annotations import Annotations
-from mmdet_digits.evaluation.functional.coco_precision import ScoredBoxes
-from mmdet_digits.evaluation.functional.detections import Detections
-from mmdet_digits.evaluation.functional.number_assembly import PRESETS
 from mmdet_digits.evaluation.number_errors import find_errors
 from mmdet_digits.evaluation.predictions import Predictions
 from mmdet_digits.visualization.error_report import make_tiles

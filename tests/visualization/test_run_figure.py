@@ -3,8 +3,8 @@ from matplotlib.colors import to_hex
 from PIL import Image
 from written_runs import lines, write_part, write_run
 
-from mmdet_digits.evaluation.run_history import read_runs
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
+from mmdet_digits.runs.run_history import read_runs
 from mmdet_digits.visualization.run_figure import COLORS, draw_run_figure, save_run_figure
 
 DIGITS = {'digits/precision': 0.9, 'digits/recall': 0.8, 'digits/f1': 0.85}

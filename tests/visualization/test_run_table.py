@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from mmdet_digits.evaluation.run_summary import EpochValue, RunSummary
+from mmdet_digits.runs.run_summary import EpochValue, RunSummary
 from mmdet_digits.visualization.run_table import (
     comparison_markdown,
     comparison_rows,

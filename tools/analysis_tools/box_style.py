@@ -18,19 +18,19 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from mmdet_digits.arguments import add_ignore_classes, fraction
 from mmdet_digits.boxes import corners, ious
 from mmdet_digits.cli import run_tool
-from mmdet_digits.datasets.box_style import (
-    fit_box_style,
-    read_box_style,
-    write_box_style,
-)
 from mmdet_digits.evaluation.annotations import read_annotations
 from mmdet_digits.evaluation.assembly_files import assembly_beside, write_assembly_beside
 from mmdet_digits.evaluation.box_pairs import pair_boxes
 from mmdet_digits.evaluation.predictions import read_predictions
-from mmdet_digits.utils.arguments import add_ignore_classes, fraction
-from mmdet_digits.utils.files import check_outputs, write_file
+from mmdet_digits.files import check_outputs, write_file
+from mmdet_digits.synthetic.box_style import (
+    fit_box_style,
+    read_box_style,
+    write_box_style,
+)
 
 
 def parse_args():

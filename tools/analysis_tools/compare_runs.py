@@ -15,9 +15,9 @@ from dataclasses import asdict
 from rich.console import Console
 
 from mmdet_digits.cli import run_tool
-from mmdet_digits.evaluation.run_history import read_runs
-from mmdet_digits.evaluation.run_summary import find_differences, summarize_run
-from mmdet_digits.utils.files import check_outputs, write_file
+from mmdet_digits.files import check_outputs, write_file
+from mmdet_digits.runs.run_history import read_runs
+from mmdet_digits.runs.run_summary import find_differences, summarize_run
 from mmdet_digits.visualization.run_figure import save_run_figure
 from mmdet_digits.visualization.run_table import (
     comparison_markdown,

@@ -12,10 +12,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mmdet_digits.apis.image_list import find_images
+from mmdet_digits.arguments import natural, positive
 from mmdet_digits.cli import run_tool
-from mmdet_digits.utils.arguments import natural, positive
-from mmdet_digits.utils.files import check_outputs, write_image
+from mmdet_digits.deploy.image_list import find_images
+from mmdet_digits.files import check_outputs, write_image
 from mmdet_digits.visualization.digit_pictures import (
     contact_sheet,
     draw_marks,

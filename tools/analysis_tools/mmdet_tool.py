@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmdet_digits.cli import run_tool
-from mmdet_digits.utils.repository import DATA_ROOT
+from mmdet_digits.repository import DATA_ROOT
 
 
 def parse_args():
@@ -30,7 +30,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    from mmdet_digits.apis.mmdet_tools import list_tools, run_mmdet_tool
+    from mmdet_digits.runs.mmdet_tools import list_tools, run_mmdet_tool
 
     if args.name is None:
         table = Table('name', 'what it does')

@@ -11,15 +11,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from mmdet_digits.arguments import add_ignore_classes, fraction, natural
+from mmdet_digits.assembly.digit_confusion import NO_DIGIT, most_confused
+from mmdet_digits.assembly.true_numbers import GT_ORDERS
 from mmdet_digits.cli import run_tool
 from mmdet_digits.evaluation.annotations import read_annotations
 from mmdet_digits.evaluation.assembly_files import choose_assembly
-from mmdet_digits.evaluation.functional.digit_confusion import NO_DIGIT, most_confused
-from mmdet_digits.evaluation.functional.true_numbers import GT_ORDERS
 from mmdet_digits.evaluation.number_errors import find_errors
 from mmdet_digits.evaluation.predictions import read_predictions
-from mmdet_digits.utils.arguments import add_ignore_classes, fraction, natural
-from mmdet_digits.utils.files import check_outputs, write_file
+from mmdet_digits.files import check_outputs, write_file
 from mmdet_digits.visualization.confusion_figure import save_confusion_figure
 from mmdet_digits.visualization.error_report import error_page, make_tiles, save_gallery
 

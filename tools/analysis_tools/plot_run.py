@@ -10,8 +10,8 @@ import argparse
 import sys
 
 from mmdet_digits.cli import run_tool
-from mmdet_digits.evaluation.run_history import read_runs
-from mmdet_digits.utils.files import check_outputs
+from mmdet_digits.files import check_outputs
+from mmdet_digits.runs.run_history import read_runs
 from mmdet_digits.visualization.run_figure import save_run_figure
 
 

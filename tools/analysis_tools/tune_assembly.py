@@ -16,15 +16,9 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from mmdet_digits.cli import run_tool
-from mmdet_digits.evaluation.annotations import read_annotations
-from mmdet_digits.evaluation.assembly_files import (
-    assembly_beside,
-    assembly_json,
-    config_line,
-    config_options,
-)
-from mmdet_digits.evaluation.functional.assembly_sweep import (
+from mmdet_digits.arguments import add_ignore_classes, fraction, natural, positive
+from mmdet_digits.assembly.number_assembly import PRESETS
+from mmdet_digits.assembly.sweep import (
     IOUS,
     OBJECTIVES,
     SCORES,
@@ -36,12 +30,18 @@ from mmdet_digits.evaluation.functional.assembly_sweep import (
     sweep_grid,
     table_of,
 )
-from mmdet_digits.evaluation.functional.number_assembly import PRESETS
-from mmdet_digits.evaluation.functional.true_numbers import GT_ORDERS, true_numbers
+from mmdet_digits.assembly.true_numbers import GT_ORDERS, true_numbers
+from mmdet_digits.cli import run_tool
+from mmdet_digits.errors import InputError
+from mmdet_digits.evaluation.annotations import read_annotations
+from mmdet_digits.evaluation.assembly_files import (
+    assembly_beside,
+    assembly_json,
+    config_line,
+    config_options,
+)
 from mmdet_digits.evaluation.predictions import read_predictions
-from mmdet_digits.utils.arguments import add_ignore_classes, fraction, natural, positive
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.files import check_outputs, read_file, write_file
+from mmdet_digits.files import check_outputs, read_file, write_file
 from mmdet_digits.visualization.sweep_figure import HeatMap, save_sweep_figure
 
 FILES = ('assembly.json', 'config_line.txt', 'sweep.csv', 'sweep.png')

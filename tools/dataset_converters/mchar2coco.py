@@ -5,8 +5,8 @@ python tools/dataset_converters/mchar2coco.py mchar_train.json --images mchar_tr
 
 from pathlib import Path
 
-from mmdet_digits.datasets.converters.command_line import convert, converter_parser, run_converter
-from mmdet_digits.datasets.converters.mchar import McharFile
+from mmdet_digits.converters.command_line import convert, converter_parser, run_converter
+from mmdet_digits.converters.mchar import McharFile
 
 
 def main():

@@ -5,8 +5,8 @@ python tools/dataset_converters/svhn2coco.py SVHN/train/digitStruct.mat -o SVHN/
 
 from pathlib import Path
 
-from mmdet_digits.datasets.converters.command_line import convert, converter_parser, run_converter
-from mmdet_digits.datasets.converters.svhn import DigitStruct
+from mmdet_digits.converters.command_line import convert, converter_parser, run_converter
+from mmdet_digits.converters.svhn import DigitStruct
 
 
 def main():

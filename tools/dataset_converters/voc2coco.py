@@ -5,8 +5,8 @@ python tools/dataset_converters/voc2coco.py Annotations --images JPEGImages -o t
 
 from pathlib import Path
 
-from mmdet_digits.datasets.converters.command_line import convert, converter_parser, run_converter
-from mmdet_digits.datasets.converters.voc import VocFolder
+from mmdet_digits.converters.command_line import convert, converter_parser, run_converter
+from mmdet_digits.converters.voc import VocFolder
 
 
 def main():

@@ -6,15 +6,15 @@ python tools/dataset_converters/yolo2coco.py images/train labels/train -o train.
 
 from pathlib import Path
 
-from mmdet_digits.datasets.converters.command_line import (
+from mmdet_digits.converters.command_line import (
     convert,
     converter_parser,
     image_sizes,
     run_converter,
 )
-from mmdet_digits.datasets.converters.image_sizes import ImageSizes
-from mmdet_digits.datasets.converters.yolo import YoloFolder, find_names, read_names
-from mmdet_digits.datasets.converters.yolo_splits import YoloSplit, convert_splits, find_splits
+from mmdet_digits.converters.image_sizes import ImageSizes
+from mmdet_digits.converters.yolo import YoloFolder, find_names, read_names
+from mmdet_digits.converters.yolo_splits import YoloSplit, convert_splits, find_splits
 
 
 def main():

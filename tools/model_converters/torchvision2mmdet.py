@@ -4,11 +4,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmdet_digits.categories import DIGITS
+from mmdet_digits.arguments import positive
 from mmdet_digits.cli import add_trust_option
-from mmdet_digits.utils.arguments import positive
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.pipes import reader_may_leave
+from mmdet_digits.coco.categories import DIGITS
+from mmdet_digits.errors import InputError
+from mmdet_digits.pipes import reader_may_leave
 
 ARCHS = ('fasterrcnn_resnet50_fpn', 'fasterrcnn_resnet50_fpn_v2')
 

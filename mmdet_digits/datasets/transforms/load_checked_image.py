@@ -4,8 +4,8 @@ import cv2
 from mmcv.transforms import LoadImageFromFile
 from mmdet.registry import TRANSFORMS
 
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.image_reading import (
+from mmdet_digits.errors import InputError
+from mmdet_digits.image_reading import (
     MAX_PIXELS,
     check_image,
     quiet_decoders,

@@ -7,10 +7,10 @@ from mmengine.dist import all_reduce, get_world_size, is_main_process
 from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop
 
+from mmdet_digits.durable_files import write_durably
 from mmdet_digits.engine.loops.resumable_train_loop import PROGRESS, ResumableTrainLoop
 from mmdet_digits.engine.stop_request import StopRequest, stopped
-from mmdet_digits.utils.durable_files import write_durably
-from mmdet_digits.utils.errors import Interrupted
+from mmdet_digits.errors import Interrupted
 
 CHECKPOINT = 'interrupted.pth'
 AGAIN = 'Go on with: the same command and --resume'

@@ -7,7 +7,7 @@ from mmengine.optim import ReduceOnPlateauParamScheduler, _ParamScheduler
 from mmengine.runner import EpochBasedTrainLoop
 
 from mmdet_digits.engine.loops.resumable_train_loop import PROGRESS
-from mmdet_digits.utils.errors import InputError
+from mmdet_digits.errors import InputError
 
 
 class ResumedScheduleHook(Hook):

@@ -10,9 +10,9 @@ from mmengine.runner import ValLoop
 from torch.utils.data import DataLoader, Subset
 
 from mmdet_digits.engine.randomness import preserved_randomness
+from mmdet_digits.engine.silence import silence
 from mmdet_digits.engine.surviving import PlaceHook
-from mmdet_digits.utils.errors import InputError
-from mmdet_digits.utils.silence import silence
+from mmdet_digits.errors import InputError
 
 
 @HOOKS.register_module()

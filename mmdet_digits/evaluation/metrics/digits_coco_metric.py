@@ -8,10 +8,10 @@ from mmdet.evaluation import CocoMetric
 from mmdet.registry import METRICS
 from mmengine.logging import MMLogger
 
-from mmdet_digits.categories import map_categories
-from mmdet_digits.coco_structure import FORMAT, normalize_coco
+from mmdet_digits.coco.categories import map_categories
+from mmdet_digits.coco.structure import FORMAT, normalize_coco
 from mmdet_digits.evaluation.annotations import is_crowd
-from mmdet_digits.utils.files import read_json
+from mmdet_digits.files import read_json
 
 
 @METRICS.register_module()

@@ -8,7 +8,7 @@ from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
-from mmdet_digits.evaluation.functional.matching import match_greedily, precision_recall_f1
+from mmdet_digits.assembly.matching import match_greedily, precision_recall_f1
 
 
 @METRICS.register_module()

@@ -7,15 +7,15 @@ from mmdet.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
-from mmdet_digits.categories import DIGITS
-from mmdet_digits.evaluation.assembly_files import read_assembly
-from mmdet_digits.evaluation.functional.detections import Detections
-from mmdet_digits.evaluation.functional.number_assembly import (
+from mmdet_digits.assembly.detections import Detections
+from mmdet_digits.assembly.number_assembly import (
     NumberAssembly,
     assemble_numbers,
 )
-from mmdet_digits.evaluation.functional.number_scores import score_numbers
-from mmdet_digits.evaluation.functional.true_numbers import GT_ORDERS, true_numbers
+from mmdet_digits.assembly.number_scores import score_numbers
+from mmdet_digits.assembly.true_numbers import GT_ORDERS, true_numbers
+from mmdet_digits.coco.categories import DIGITS
+from mmdet_digits.evaluation.assembly_files import read_assembly
 
 
 @METRICS.register_module()

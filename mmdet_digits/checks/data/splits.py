@@ -1,0 +1,268 @@
+"""Every check, made on the splits of a data set."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmdet_digits.checks.data.boxes import check_boxes
+from mmdet_digits.checks.data.cases import REPAIR, report, shown
+from mmdet_digits.checks.data.categories import check_categories, compare_categories
+from mmdet_digits.checks.data.duplicates import check_duplicates
+from mmdet_digits.checks.data.files import FileMatch, check_files, shared_names
+from mmdet_digits.checks.data.ids import check_ids
+from mmdet_digits.checks.data.image_files import check_image_files, same_in_both
+from mmdet_digits.checks.data.images import ImageFacts, read_images
+from mmdet_digits.checks.data.reading import read_annotation_file
+from mmdet_digits.checks.data.shift import check_shift
+from mmdet_digits.checks.data.table import CocoTable, has_areas, read_table
+from mmdet_digits.checks.finding import Check, Status
+from mmdet_digits.coco.folders import SPLITS, describe
+from mmdet_digits.coco.values import read_values
+from mmdet_digits.errors import InputError
+
+#: The group of the checks that compare splits with each other.
+BETWEEN = 'between splits'
+
+
+@dataclass(frozen=True)
+class Split:
+    """Where the data of one split is.
+
+    Args:
+        ann_file: COCO JSON file, plain or gzipped.
+        image_dir: folder of its images.
+        coco: what is in the file, where it was parsed already; None has it read.
+        ignore_classes: names of categories to leave out.
+        images_only: whether it need not have annotations.
+    """
+
+    ann_file: Path
+    image_dir: Path
+    coco: Any = None
+    ignore_classes: tuple[str, ...] = ()
+    images_only: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """What was found in one split.
+
+    Args:
+        split: where it is.
+        checks: every check that was made.
+        table: what is sound in it; None where it is no COCO file.
+        match: how its file names meet the files of the folder.
+        facts: what each image file is, by the row of its entry in ``table``.
+    """
+
+    split: Split
+    checks: list[Check]
+    table: CocoTable | None = None
+    match: FileMatch = field(default_factory=FileMatch)
+    facts: dict[int, ImageFacts] = field(default_factory=dict)
+
+
+def find_splits(data_root: Path, ignore_classes: Sequence[str] = ()) -> dict[str, Split]:
+    """The splits of a folder in the HW2 format that have an annotation file.
+
+    Args:
+        data_root: the folder.
+        ignore_classes: names of categories to leave out.
+
+    Raises:
+        InputError: there is none.
+    """
+    root = Path(data_root)
+    found = {
+        name: Split(
+            root / f'{name}.json',
+            root / name,
+            ignore_classes=tuple(ignore_classes),
+            images_only=name == 'test',
+        )
+        for name in SPLITS
+        if (root / f'{name}.json').exists()
+    }
+    if not found:
+        raise InputError(
+            f'{root}: no data set.',
+            describe(root) if root.exists() else 'nothing there',
+            'train.json beside train/, and the same for valid and test',
+            'name another folder, or the annotation file and its image folder',
+        )
+    return found
+
+
+def split_name(ann_file: Path) -> str:
+    """The name of the split that a single annotation file is: ``'valid'`` for ``valid.json.gz``."""
+    name = Path(ann_file).name.strip('.').partition('.')[0]
+    return name if name not in ('', 'changes') else 'data'  # changes.json is the repair's own
+
+
+def known_images(inspections: Iterable[Inspection]) -> dict[str, ImageFacts]:
+    """What is known of image files, by path."""
+    return {
+        f'{found.split.image_dir}/{found.match.files[row]}': fact
+        for found in inspections
+        for row, fact in found.facts.items()
+    }
+
+
+def check_dataset(
+    splits: Mapping[str, Split],
+    decode: bool = False,
+    workers: int | None = None,
+    advance: Callable[[], None] = lambda: None,
+) -> list[Check]:
+    """Check every split, and the splits against each other.
+
+    Args:
+        splits: split per name. The first is what the others are compared with; the one named
+            ``'train'`` may share no image with another.
+        decode: decode every image; without it, only the headers of the files are read, and the
+            same image in two splits is found by its path alone.
+        workers: threads that decode images (None: one per CPU).
+        advance: called after each image.
+
+    Returns:
+        Every check that was made: those of each split, named like ``'train: duplicate image ids'``,
+        then those that compare splits. Never raises for bad data.
+    """
+    return [
+        replace(check, name=f'{group}: {check.name}')
+        for group, checks in check_splits(splits, decode, workers, advance).items()
+        for check in checks
+    ]
+
+
+def check_splits(
+    splits: Mapping[str, Split],
+    decode: bool = False,
+    workers: int | None = None,
+    advance: Callable[[], None] = lambda: None,
+) -> dict[str, list[Check]]:
+    """Like :func:`check_dataset`, by split; those that compare splits stand under ``BETWEEN``."""
+    return checks_of(
+        {name: inspect_split(split, decode, workers, advance) for name, split in splits.items()}
+    )
+
+
+def checks_of(inspections: Mapping[str, Inspection]) -> dict[str, list[Check]]:
+    """The checks of each split, and under ``BETWEEN`` those that compare them."""
+    checks = {name: inspection.checks for name, inspection in inspections.items()}
+    compared = compare_splits(inspections)
+    return checks | ({BETWEEN: compared} if compared else {})
+
+
+def inspect_split(
+    split: Split,
+    decode: bool = False,
+    workers: int | None = None,
+    advance: Callable[[], None] = lambda: None,
+    known: Mapping[str, ImageFacts] | None = None,
+) -> Inspection:
+    """Look through one split.
+
+    Args:
+        split: where it is.
+        decode: those of :func:`check_dataset`, as are the next two.
+        workers: likewise.
+        advance: likewise.
+        known: what image files are that were read before, by path.
+    """
+    checks, coco = [], split.coco
+    if coco is None:
+        coco, check = read_annotation_file(split.ann_file)
+        checks.append(check)
+        if check.status is Status.FAIL:
+            return Inspection(split, checks)
+    table, found = check_annotations(coco, split.ann_file, split.ignore_classes, split.images_only)
+    checks += found
+    if table is None:
+        return Inspection(split, checks)
+    match, found = check_files(table, split.image_dir)
+    paths = {row: f'{split.image_dir}/{name}' for row, name in match.files.items()}
+    known = known or {}
+    new = list(dict.fromkeys(path for path in paths.values() if path not in known))
+    known = {**known, **dict(zip(new, read_images(new, decode, workers, advance), strict=True))}
+    facts = {row: known[path] for row, path in paths.items()}
+    checks += found + check_image_files(table, facts)
+    return Inspection(split, checks, table, match, facts)
+
+
+def check_annotations(
+    coco: Any,
+    ann_file: Path | str = '',
+    ignore_classes: Sequence[str] = (),
+    images_only: bool = False,
+) -> tuple[CocoTable | None, list[Check]]:
+    """Make every check that needs no image.
+
+    Args:
+        coco: the content of an annotation file.
+        ann_file: its path.
+        ignore_classes: names of categories to leave out.
+        images_only: whether it need not have annotations.
+
+    Returns:
+        What is sound in it, None where it is no COCO file; and the checks.
+    """
+    raw, (coco, notes) = coco, read_values(coco) if isinstance(coco, dict) else (coco, [])
+    table, checks = read_table(coco, images_only)
+    if table is not None:
+        table = replace(table, areas_given=has_areas(raw))
+        checks.append(values(notes))
+        table, found = check_categories(table, ann_file, ignore_classes)
+        checks += found
+        checks += check_ids(table)
+        checks += check_boxes(table)
+        checks += check_duplicates(table)
+    return table, checks
+
+
+def values(notes: list[str]) -> Check:
+    """What was read though it is not written as COCO has it."""
+    if not notes:
+        return Check('values', Status.OK, 'written as COCO has them')
+    expected = 'numbers and flags as COCO has them; other tools may not read these'
+    fix = f'nothing, unless another tool reads this file; {REPAIR} writes them so'
+    return Check('values', Status.WARN, '; '.join(notes), expected, fix)
+
+
+def compare_splits(inspections: Mapping[str, Inspection]) -> list[Check]:
+    """Compare the splits that could be read; no check where there are fewer than two."""
+    read = {name: found for name, found in inspections.items() if found.table is not None}
+    if len(read) < 2:
+        return []
+    tables = {name: found.table for name, found in read.items()}
+    return [
+        compare_categories({name: table.categories for name, table in tables.items()}),
+        *(_shared_images(read, first, second) for first, second in combinations(read, 2)),
+        *check_shift(tables),
+    ]
+
+
+def _shared_images(inspections: Mapping[str, Inspection], first: str, second: str) -> Check:
+    """Whether two splits hold the same image: by its pixels, or by its path if not decoded."""
+    pair = [inspections[first], inspections[second]]
+    pixels = same_in_both(pair[0].facts, pair[1].facts)
+    if pixels:
+        rows = np.array(pixels).T
+        texts = [found.table.images(row) for found, row in zip(pair, rows, strict=True)]
+        cases = [f'{first} {a} = {second} {b}' for a, b in zip(*texts, strict=True)]
+    else:
+        folders = [(found.split.image_dir, found.match.files.values()) for found in pair]
+        cases = [shown(name)[1:-1] for name in shared_names(*folders)]
+    learnt = 'train' in (first, second)
+    return report(
+        f'same image in {first} and {second}',
+        cases,
+        'images of its own in each split; a shared one makes the score look better than it is',
+        f'remove them from {first}',
+        Status.FAIL if learnt else Status.WARN,
+        repair='does so' if first == 'train' else '',
+    )
