@@ -20,7 +20,7 @@ from detectors import DEVICE, input_size, prepare, take_step
 # isort: split
 from common import describe_machine, print_table, spread
 
-from mmdet_digits.arguments import positive
+from mmdet_digits.cli import positive
 from mmdet_digits.engine.hooks.peak_memory_hook import cuda_peak_mib, process_peak_mib
 from mmdet_digits.errors import InputError
 from mmdet_digits.synthetic.writer import DatasetSpec, write_dataset

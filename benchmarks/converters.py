@@ -17,7 +17,7 @@ import numpy as np
 from common import print_table, seconds_of
 from PIL import Image
 
-from mmdet_digits.arguments import positive
+from mmdet_digits.cli import positive
 from mmdet_digits.converters.image_sizes import ImageSizes, image_size
 from mmdet_digits.converters.records import build_coco
 from mmdet_digits.converters.yolo import YoloFolder

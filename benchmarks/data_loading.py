@@ -27,9 +27,10 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import CocoDetection, wrap_dataset_for_transforms_v2
 from torchvision.transforms import v2
 
-from mmdet_digits.arguments import natural, positive
-from mmdet_digits.cli import build_runner, read_config, run_tool
+from mmdet_digits.checks.config_files import read_config
+from mmdet_digits.cli import natural, positive, run_tool
 from mmdet_digits.engine.silence import disable_logging
+from mmdet_digits.launching import build_runner
 from mmdet_digits.synthetic.writer import DatasetSpec, write_dataset
 
 

@@ -20,10 +20,11 @@ from mmengine.runner import load_checkpoint
 from mmengine.runner.amp import autocast
 from torchvision.models.detection import fasterrcnn_resnet50_fpn_v2
 
-from mmdet_digits.cli import REPOSITORY, find_config
+from mmdet_digits.checks.config_files import find_config
 from mmdet_digits.engine.hooks.execution_hook import prepare_as_configured
 from mmdet_digits.engine.silence import disable_logging
 from mmdet_digits.errors import InputError, RunError
+from mmdet_digits.repository import REPOSITORY
 
 PEER = 'torchvision'
 PEER_SIZE = '1333x800'

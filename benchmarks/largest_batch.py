@@ -25,9 +25,9 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
-from mmdet_digits.arguments import positive
 from mmdet_digits.checks.config import resize_scales
-from mmdet_digits.cli import add_config_options, read_config, run_tool
+from mmdet_digits.checks.config_files import read_config
+from mmdet_digits.cli import add_config_options, positive, run_tool
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import check_outputs, write_file
 

@@ -20,12 +20,14 @@ import mmdet_digits.register  # noqa: F401  (operators before mmdet)
 import torch
 from common import describe_machine, print_table, spread, time_in_turn
 
-from mmdet_digits.cli import find_checkpoint, read_config, run_tool
+from mmdet_digits.checks.config_files import read_config
+from mmdet_digits.cli import run_tool
 from mmdet_digits.deploy.image_list import find_images
 from mmdet_digits.deploy.onnx_detector import OnnxDetector
 from mmdet_digits.deploy.onnx_export import export_onnx
 from mmdet_digits.deploy.onnx_parity import measure_parity, packed_batches
 from mmdet_digits.deploy.predictor import load_detector
+from mmdet_digits.launching import find_checkpoint
 
 
 def main():

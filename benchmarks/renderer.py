@@ -25,8 +25,7 @@ from tradeoffs import figures_of
 from variant_runs import Experiment, last_checkpoint
 from variants import run_options
 
-from mmdet_digits.arguments import positive
-from mmdet_digits.cli import run_tool
+from mmdet_digits.cli import positive, run_tool
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import check_writable, read_json, write_file
 from mmdet_digits.synthetic import DatasetSpec, SceneSource, write_dataset

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from common import describe_machine, print_table, spread
 
-from mmdet_digits.arguments import positive
-from mmdet_digits.cli import find_config, run_tool
+from mmdet_digits.checks.config_files import find_config
+from mmdet_digits.cli import positive, run_tool
 from mmdet_digits.errors import RunError
 from mmdet_digits.synthetic.writer import DatasetSpec, write_dataset
 

@@ -39,17 +39,13 @@ from tradeoff_points import TradeoffPoint, find_knee
 from variant_runs import Experiment, last_checkpoint, measure_steps, training_seconds
 from variants import STUDIES, run_options
 
-from mmdet_digits.arguments import fraction, positive
 from mmdet_digits.checks.config_data import coco_splits
 from mmdet_digits.checks.preflight import check_options
-from mmdet_digits.cli import (
-    REPOSITORY,
-    add_config_options,
-    find_checkpoint,
-    run_tool,
-)
+from mmdet_digits.cli import add_config_options, fraction, positive, run_tool
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import check_writable, read_json, write_file
+from mmdet_digits.launching import find_checkpoint
+from mmdet_digits.repository import REPOSITORY
 
 COSTS = {'training': 'training, ms per image', 'prediction': 'prediction, ms per image'}
 

@@ -17,11 +17,12 @@ from mmengine.config import Config
 from variants import as_arguments, changed
 
 from mmdet_digits.checks.config_data import coco_splits
+from mmdet_digits.checks.config_files import read_config
 from mmdet_digits.checks.preflight import check_data
-from mmdet_digits.cli import REPOSITORY, read_config
 from mmdet_digits.engine.silence import disable_logging
 from mmdet_digits.errors import InputError, RunError
 from mmdet_digits.files import read_json
+from mmdet_digits.repository import REPOSITORY
 from mmdet_digits.runs.run_history import read_run
 
 TAIL = 15  # lines of a failed run that are shown

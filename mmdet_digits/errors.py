@@ -1,4 +1,9 @@
-"""The exceptions of this project that are meant to be read by its user."""
+"""The exceptions that are meant to be read by the user, and how their messages quote names."""
+
+import csv
+import io
+import shlex
+from collections.abc import Iterable
 
 
 class InputError(ValueError):
@@ -36,3 +41,10 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, message: str, exit_status: int) -> None:
         super().__init__(message)
         self.exit_status = exit_status
+
+
+def quoted_list(names: Iterable[str]) -> str:
+    """The argument of a command line that :func:`name_list` reads these names from."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator='').writerow(names)
+    return shlex.quote(text.getvalue())

@@ -10,8 +10,7 @@ import sys
 from argparse import REMAINDER, ArgumentParser
 from collections.abc import Mapping
 
-from mmdet_digits.arguments import positive
-from mmdet_digits.cli import run_tool
+from mmdet_digits.cli import positive, run_tool
 from mmdet_digits.errors import InputError
 
 

@@ -3,7 +3,8 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from mmdet_digits.arguments import fraction, name_list, natural, positive, quoted_list
+from mmdet_digits.cli import fraction, name_list, natural, positive
+from mmdet_digits.errors import quoted_list
 
 
 @pytest.mark.parametrize(

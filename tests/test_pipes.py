@@ -3,11 +3,11 @@ import sys
 
 import pytest
 
-from mmdet_digits.cli import REPOSITORY
+from mmdet_digits.repository import REPOSITORY
 
 PRINT = """
 import logging, sys
-from mmdet_digits.pipes import reader_may_leave
+from mmdet_digits.cli import reader_may_leave
 logging.basicConfig(stream=sys.stdout)
 with reader_may_leave():
     print('first', flush=True)

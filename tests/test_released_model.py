@@ -7,9 +7,10 @@ from pathlib import Path
 
 from mmdet_digits.assembly.number_assembly import assemble_numbers
 from mmdet_digits.checkpoints.safetensors_files import read_safetensors
-from mmdet_digits.cli import REPOSITORY, read_config
+from mmdet_digits.checks.config_files import read_config
 from mmdet_digits.deploy.predictor import collect_predictions, load_detector, predict_images
 from mmdet_digits.evaluation.assembly_files import read_assembly
+from mmdet_digits.repository import REPOSITORY
 from mmdet_digits.synthetic import DatasetSpec, write_dataset
 
 MODELS = REPOSITORY / 'models'

@@ -3,7 +3,7 @@
 import ast
 import re
 
-from mmdet_digits.cli import REPOSITORY
+from mmdet_digits.repository import REPOSITORY
 
 FILES = [path for name in ('mmdet_digits', 'tools') for path in (REPOSITORY / name).rglob('*.py')]
 

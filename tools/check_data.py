@@ -9,13 +9,11 @@ little (1 % of the images or boxes, or all with --skip-bad); else nothing is wri
 import argparse
 import json
 import os
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rich.console import Console
 
-from mmdet_digits.arguments import add_ignore_classes, positive
 from mmdet_digits.checks.data import Split, check_splits, find_splits, repair_dataset
 from mmdet_digits.checks.data.repair import check_new
 from mmdet_digits.checks.data.splits import (
@@ -25,15 +23,15 @@ from mmdet_digits.checks.data.splits import (
     split_name,
 )
 from mmdet_digits.checks.finding import Check, Status
-from mmdet_digits.errors import InputError
+from mmdet_digits.cli import add_ignore_classes, positive, run_tool
+from mmdet_digits.errors import Interrupted
 from mmdet_digits.files import check_writable
-from mmdet_digits.pipes import reader_may_leave
 from mmdet_digits.progress import image_progress
 from mmdet_digits.repository import DATA_ROOT
 from mmdet_digits.visualization.check_report import count_checks, print_report
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('ann_file', nargs='?', type=Path, metavar='ANN', help='one COCO file')
@@ -62,7 +60,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--workers', type=positive, metavar='N', help='threads (default: one per CPU)'
     )
-    args = parser.parse_args(argv)
+    args = parser.parse_args()
     if args.ann_file and not args.images:
         parser.error('found ANN without IMAGES, expected both or neither')
     return args
@@ -118,25 +116,20 @@ def print_checks(groups: Mapping[str, list[Check]], as_json: bool) -> None:
     print_report([(name, check) for name, checks in groups.items() for check in checks], groups)
 
 
-@reader_may_leave()
-def main(argv: list[str] | None = None) -> int:
+def main() -> int:
     """Run; returns the exit status."""
-    args = parse_args(argv)
+    args = parse_args()
     there = args.fix and args.fix.exists()
     progress = image_progress(Console(stderr=True, markup=False))
     task = progress.add_task('images', total=None)
     try:
         with progress:
             return run(args, Console(markup=False), lambda: progress.advance(task))
-    except InputError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         written = args.fix and not there and args.fix.exists()
         what = f'{args.fix} is complete, and was not checked' if written else 'nothing was written'
-        print(f'Interrupted: {what}.', file=sys.stderr)
-        return 130
+        raise Interrupted(f'Interrupted: {what}.', 130) from stop
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run_tool(main)

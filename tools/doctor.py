@@ -41,7 +41,7 @@ def main():
     from mmdet_digits.checks.doctor import examine
     from mmdet_digits.checks.doctor_steps import Subject
     from mmdet_digits.checks.finding import Status
-    from mmdet_digits.pipes import reader_may_leave
+    from mmdet_digits.cli import reader_may_leave
     from mmdet_digits.visualization.check_report import as_json, print_report
 
     args = parse_args()

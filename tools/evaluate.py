@@ -6,9 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mmdet_digits.arguments import add_ignore_classes
 from mmdet_digits.assembly.true_numbers import GT_ORDERS
-from mmdet_digits.cli import run_tool
+from mmdet_digits.cli import add_ignore_classes, run_tool
 from mmdet_digits.evaluation.annotations import read_annotations
 from mmdet_digits.evaluation.assembly_files import choose_assembly
 from mmdet_digits.evaluation.offline import evaluate_predictions

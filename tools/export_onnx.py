@@ -13,9 +13,7 @@ import argparse
 import time
 from pathlib import Path
 
-from mmengine.config import DictAction
-
-from mmdet_digits.cli import add_trust_option, find_checkpoint, load_config, run_tool
+from mmdet_digits.cli import add_config_options, add_trust_option, run_tool
 from mmdet_digits.coco.categories import DIGITS
 from mmdet_digits.deploy.extras import import_extra
 from mmdet_digits.deploy.image_list import find_images
@@ -42,9 +40,7 @@ def parse_args():
         'box or score differs by more than rounding',
     )
     parser.add_argument('--overwrite', action='store_true', help='replace an earlier file')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, default={}, metavar='PATH=VALUE'
-    )
+    add_config_options(parser)
     parser.add_argument('--debug', action='store_true', help='show tracebacks')
     add_trust_option(parser)
     parser.set_defaults(data_root=None, work_dir=None, launcher='none', local_rank=0)
@@ -61,6 +57,7 @@ def main():
     # isort: split
     from mmdet_digits.deploy.onnx_export import export_onnx
     from mmdet_digits.deploy.predictor import load_detector
+    from mmdet_digits.launching import find_checkpoint, load_config
 
     inputs = [args.config, args.checkpoint]
     check_outputs([args.out], args.overwrite, inputs=inputs)

@@ -22,16 +22,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mmdet_digits.arguments import fraction, positive
 from mmdet_digits.assembly.number_assembly import NO_NUMBER, assemble_numbers
 from mmdet_digits.checks.finding import first_ten
-from mmdet_digits.cli import (
-    add_config_options,
-    add_trust_option,
-    find_checkpoint,
-    load_config,
-    run_tool,
-)
+from mmdet_digits.cli import add_config_options, add_trust_option, fraction, positive, run_tool
 from mmdet_digits.deploy.image_list import (
     check_apart,
     find_images,
@@ -103,6 +96,9 @@ def parse_args():
 def main():
     args = parse_args()
     import mmdet_digits.register  # noqa: F401  (operators before mmdet)
+
+    # isort: split
+    from mmdet_digits.launching import load_config
 
     paths = find_images(args.images)
     outputs = {name: args.out / name for name in ('pred.json', 'pred.csv', 'numbers.csv')}
@@ -176,6 +172,7 @@ def load_model(args, cfg):
 
     from mmdet_digits.deploy.onnx_detector import OnnxDetector
     from mmdet_digits.deploy.predictor import load_detector
+    from mmdet_digits.launching import find_checkpoint
 
     checkpoint = find_checkpoint(args.checkpoint)
     if checkpoint.suffix == '.onnx':

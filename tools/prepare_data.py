@@ -2,18 +2,17 @@
 
 import argparse
 import shlex
-import sys
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from mmdet_digits.arguments import add_ignore_classes
+from mmdet_digits.cli import add_ignore_classes, run_tool
 from mmdet_digits.converters.linking import LinkedSplit, link_dataset
-from mmdet_digits.errors import InputError
+from mmdet_digits.errors import Interrupted
 from mmdet_digits.files import check_outputs, check_writable
-from mmdet_digits.pipes import reader_may_leave
 from mmdet_digits.progress import image_progress
+from mmdet_digits.repository import REPOSITORY
 from mmdet_digits.synthetic import DatasetSpec, SceneSource, load_supplies, write_dataset
 from mmdet_digits.synthetic.contact_sheets import write_contact_sheet
 from mmdet_digits.synthetic.ingredients import INGREDIENTS, all_but
@@ -21,7 +20,6 @@ from mmdet_digits.synthetic.parameters import LOOKS
 from mmdet_digits.synthetic.spec import draw_image
 from mmdet_digits.synthetic.writer import SplitSummary
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 DEFAULT_OUT = Path('data/digits')
 CONFIG = 'configs/digits/frcnn_tiny.py'
 NO_TEST_LABELS = """There are no test labels; tools/test.py needs other ones to measure, e.g. valid:
@@ -32,7 +30,7 @@ PREDICT_ONLY = """On the images of test/, without labels, it predicts:
   python tools/test.py {config} CHECKPOINT{root} --submission submission.zip"""
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest='command', required=True)
@@ -60,7 +58,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add_ignore_classes(link)
     for command in (draw, link):
         command.add_argument('--debug', action='store_true', help='show tracebacks')
-    return parser.parse_args(argv)
+    return parser.parse_args()
 
 
 def add_source_options(parser: argparse.ArgumentParser) -> None:
@@ -181,27 +179,19 @@ def summary_table(summaries: list[SplitSummary]) -> Table:
     return table
 
 
-@reader_may_leave()
-def main(argv: list[str] | None = None) -> int:
-    """Run; returns the exit status."""
-    args = parse_args(argv)
+def main() -> None:
+    """Draw or link."""
+    args = parse_args()
     console = Console(markup=False)
     try:
         (run_synthetic if args.command == 'synthetic' else run_link)(args, console)
-    except InputError as error:
-        if args.debug:
-            raise
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         left = {
             'synthetic': 'the folder is marked as unfinished; run it again.',
             'link': 'nothing was linked.',
         }
-        print(f'Interrupted: {left[args.command]}', file=sys.stderr)
-        return 130
-    return 0
+        raise Interrupted(f'Interrupted: {left[args.command]}', 130) from stop
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run_tool(main)

@@ -13,16 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from mmdet_digits.assembly.number_assembly import assemble_numbers
-from mmdet_digits.cli import (
-    build_runner,
-    config_parser,
-    find_checkpoint,
-    hold_work_dir,
-    load_config,
-    run_tool,
-    stop_on_failures,
-    use_tta,
-)
+from mmdet_digits.cli import config_parser, run_tool
 from mmdet_digits.deploy.unlabelled_images import list_unlabelled_images
 from mmdet_digits.evaluation.assembly_files import (
     assembly_file,
@@ -60,6 +51,14 @@ def parse_args():
 
 def main():
     args = parse_args()
+    from mmdet_digits.launching import (
+        find_checkpoint,
+        hold_work_dir,
+        load_config,
+        stop_on_failures,
+        use_tta,
+    )
+
     cfg = load_config(args, splits=('test',))
     cfg.load_from = str(find_checkpoint(args.checkpoint))
     check_places(args, cfg)
@@ -92,6 +91,7 @@ def check_places(args, cfg):
 
 def run(args, cfg, assembly):
     from mmdet_digits.engine.hooks.throughput_hook import ThroughputHook
+    from mmdet_digits.launching import build_runner
 
     runner = build_runner(cfg)
     throughput = ThroughputHook()

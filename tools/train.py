@@ -1,18 +1,6 @@
 """Train a detector: python tools/train.py configs/digits/frcnn_fp32.py."""
 
-import os
-from urllib.error import URLError
-
-from mmdet_digits.cli import (
-    build_runner,
-    config_parser,
-    hold_work_dir,
-    load_config,
-    resume_from,
-    run_tool,
-    stop_on_failures,
-    weights_unavailable,
-)
+from mmdet_digits.cli import config_parser, run_tool
 
 
 def parse_args():
@@ -34,34 +22,9 @@ def parse_args():
 
 def main():
     args = parse_args()
-    from mmdet_digits.checks.config import scale_learning_rate
+    from mmdet_digits.launching import train
 
-    cfg = load_config(args, splits=('train', 'val'))
-    if args.amp:
-        cfg.optim_wrapper.update(type='PortableAmpOptimWrapper', loss_scale='dynamic')
-    if args.auto_scale_lr:
-        cfg.merge_from_dict({'auto_scale_lr.enable': True})
-    scale_learning_rate(cfg, int(os.environ.get('WORLD_SIZE', 1)))
-    replan = False
-    if args.resume:
-        replan = resume_from(cfg, None if args.resume == 'auto' else args.resume)
-    stop_on_failures(cfg, ('train', 'val'), args.no_preflight)
-    with hold_work_dir(cfg):
-        train(cfg, replan)
-
-
-def train(cfg, replan):
-    from mmdet_digits.engine.hooks.resumed_schedule_hook import ResumedScheduleHook
-    from mmdet_digits.engine.surviving import surviving
-
-    runner = build_runner(cfg)
-    if cfg.get('resume'):
-        runner.register_hook(ResumedScheduleHook(replan))
-    try:
-        with surviving(runner):
-            runner.train()
-    except URLError as error:
-        raise weights_unavailable(cfg, error) from error
+    train(args)
 
 
 if __name__ == '__main__':

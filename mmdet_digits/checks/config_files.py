@@ -1,7 +1,9 @@
 """Loading config files, with clear messages about what is wrong in them."""
 
 import ast
+import difflib
 import importlib.util
+import os
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +12,44 @@ from mmengine.config import Config
 
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import read_file, read_json
+from mmdet_digits.repository import DATA_ROOT, REPOSITORY
 
 SUFFIXES = ('.py', '.json', '.yaml', '.yml')
 EXPECTED = 'a .py file, as those of configs/digits/'
+
+
+def read_config(name: str, data_root: str | None = None) -> Config:
+    """Read a config file for the data in a folder.
+
+    Args:
+        name: its path, from here or from the root of this repository.
+        data_root: None for ``DIGITS_DATA_ROOT``, or else ``data/digits``.
+
+    Raises:
+        InputError: there is no such config.
+    """
+    if data_root:
+        os.environ['DIGITS_DATA_ROOT'] = str(Path(data_root).resolve())
+    os.environ.setdefault('DIGITS_DATA_ROOT', str(DATA_ROOT))
+    return load_config_file(find_config(name))
+
+
+def find_config(name: str) -> Path:
+    """Find a config by its path from here, or else from the root of this repository.
+
+    Raises:
+        InputError: neither exists.
+    """
+    for path in (Path(name), REPOSITORY / name):
+        if path.is_file():
+            return path
+    known = [str(p.relative_to(REPOSITORY)) for p in sorted(REPOSITORY.glob('configs/digits/*.py'))]
+    raise InputError(
+        f'{name}: no such config.',
+        'a folder' if Path(name).is_dir() else 'nothing there',
+        f'a file, e.g. one of {", ".join(known)}',
+        f'did you mean {difflib.get_close_matches(name, known, n=1, cutoff=0)[0]}?',
+    )
 
 
 def load_config_file(path: Path) -> Config:
@@ -21,10 +58,10 @@ def load_config_file(path: Path) -> Config:
     Raises:
         InputError: it, or one of its bases, is not there, is no config or raises an error.
     """
-    check_config_file(path)
     try:
         return Config.fromfile(path)
     except Exception as error:  # a config is Python: it may raise anything
+        check_config_file(path)  # which knows better what is wrong
         raise _explained(error, path) from error
 
 

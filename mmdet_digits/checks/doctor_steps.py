@@ -94,7 +94,7 @@ def environment_steps() -> list[Step]:
 @cache
 def load(config: str, data_root: str | None):
     """The config of a subject, as it would be run."""
-    from mmdet_digits.cli import read_config
+    from mmdet_digits.checks.config_files import read_config
 
     cfg = read_config(config, data_root)
     cfg.setdefault('work_dir', str(Path('work_dirs', Path(cfg.filename).stem)))

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmdet_digits.arguments import quoted_list
 from mmdet_digits.coco.categories import DIGITS, ZERO_ALIAS
 from mmdet_digits.coco.values import read_values
-from mmdet_digits.errors import InputError
+from mmdet_digits.errors import InputError, quoted_list
 from mmdet_digits.files import read_json
 
 FORMAT = 'a COCO file with images, annotations and categories, as shown in data/README.md'

@@ -2,14 +2,13 @@
 
 import argparse
 import shlex
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from mmdet_digits.arguments import name_list
+from mmdet_digits.cli import name_list
 from mmdet_digits.coco.categories import DIGITS
 from mmdet_digits.coco.files import (
     CocoCounts,
@@ -28,7 +27,6 @@ from mmdet_digits.converters.records import (
 )
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import check_folder, check_outputs, image_files
-from mmdet_digits.pipes import reader_may_leave
 from mmdet_digits.progress import image_progress
 
 
@@ -279,24 +277,3 @@ def next_step(args: argparse.Namespace) -> str:
         'Next: give it the name train.json beside a folder train/ of its images, then python '
         'tools/prepare_data.py link FOLDER --valid 0.1'
     )
-
-
-@reader_may_leave()
-def run_converter(main: Callable[[], None]) -> None:
-    """Run a converter; exit with status 1 and the message if its input is wrong."""
-    try:
-        main()
-    except (InputError, OSError) as error:
-        if '--debug' in sys.argv:
-            raise
-        message = error
-        if isinstance(error, OSError):
-            message = InputError(
-                f'{shown(str(error.filename))}: the system refuses it.',
-                error.strerror or str(error),
-                'a path that can be read or written',
-                'give another',
-            )
-        sys.exit(f'error: {message}')
-    except KeyboardInterrupt:
-        sys.exit('Interrupted.')

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdet_digits.arguments import quoted_list
 from mmdet_digits.boxes import clip_boxes
 from mmdet_digits.coco.categories import DIGITS, ZERO_ALIAS
 from mmdet_digits.coco.files import CATEGORIES
 from mmdet_digits.coco.structure import LARGEST, name_problem, shortened
-from mmdet_digits.errors import InputError
+from mmdet_digits.errors import InputError, quoted_list
 
 #: Coordinates are written with this many decimals (YOLO's fractions give 245.99997 for 246).
 DECIMALS = 2

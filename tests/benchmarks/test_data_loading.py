@@ -11,7 +11,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from printed_tables import rows_of
 
-from mmdet_digits.cli import read_config
+from mmdet_digits.checks.config_files import read_config
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / 'benchmarks'
 

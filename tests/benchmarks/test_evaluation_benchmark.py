@@ -5,7 +5,7 @@ import sys
 
 from printed_tables import rows_of
 
-from mmdet_digits.cli import REPOSITORY
+from mmdet_digits.repository import REPOSITORY
 
 
 def test_all_find_the_same_figures():

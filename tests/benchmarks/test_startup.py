@@ -40,7 +40,7 @@ def test_parts_add_up():
 def test_a_training_that_does_not_start_is_an_error(tmp_path):
     from startup import time_start
 
-    from mmdet_digits.cli import find_config
+    from mmdet_digits.checks.config_files import find_config
     from mmdet_digits.errors import RunError
 
     with pytest.raises(RunError, match='The data set is not there'):
@@ -51,7 +51,7 @@ def test_a_training_that_does_not_start_is_an_error(tmp_path):
 def test_the_first_iteration_ends_the_run(digits_root):
     from startup import CLOCK, time_start
 
-    from mmdet_digits.cli import find_config
+    from mmdet_digits.checks.config_files import find_config
 
     parts = time_start(find_config('configs/digits/frcnn_tiny.py'), digits_root, [])
     assert next(iter(parts)) == "the tool's imports" and list(parts)[-1] == 'first iteration'

@@ -11,8 +11,9 @@ from PIL import Image
 from printed_tables import rows_of
 
 from mmdet_digits.checks.config import resize_scales
+from mmdet_digits.checks.config_files import read_config
 from mmdet_digits.checks.preflight import check_options
-from mmdet_digits.cli import ConfigOptions, read_config
+from mmdet_digits.cli import ConfigOptions
 from mmdet_digits.errors import InputError
 
 REPOSITORY = Path(__file__).resolve().parents[2]

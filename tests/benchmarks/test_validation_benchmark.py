@@ -11,7 +11,7 @@ from printed_tables import rows_of
 from pycocotools.coco import COCO
 
 from mmdet_digits.assembly.matching import match_greedily
-from mmdet_digits.cli import REPOSITORY
+from mmdet_digits.repository import REPOSITORY
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from mmdet_digits.checks.finding import Status
 from mmdet_digits.checks.keys import check_keys
 from mmdet_digits.checks.preflight import check_config, check_options
 from mmdet_digits.checks.weights import check_source, options_without, weight_sources
-from mmdet_digits.cli import config_parser, weights_unavailable
+from mmdet_digits.cli import config_parser
+from mmdet_digits.launching import weights_unavailable
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / 'configs/digits').glob('*.py'))
 

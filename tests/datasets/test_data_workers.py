@@ -6,7 +6,7 @@ import torch
 from mmengine.utils.dl_utils import set_multi_processing
 from torch.utils.data import DataLoader, Dataset
 
-from mmdet_digits.cli import read_config
+from mmdet_digits.checks.config_files import read_config
 
 
 class Threads(Dataset):

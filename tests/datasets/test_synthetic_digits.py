@@ -5,7 +5,7 @@ import torch
 from mmdet.registry import DATASETS
 from mmengine.dataset import ConcatDataset
 
-from mmdet_digits.cli import read_config
+from mmdet_digits.checks.config_files import read_config
 from mmdet_digits.datasets.digits_dataset import DigitsDataset
 from mmdet_digits.errors import InputError
 from mmdet_digits.synthetic import SceneSource

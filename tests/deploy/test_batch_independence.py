@@ -7,11 +7,11 @@ from mmengine.config import Config
 
 from mmdet_digits.assembly.detections import Detections
 from mmdet_digits.assembly.number_assembly import assemble_numbers
-from mmdet_digits.cli import REPOSITORY
 from mmdet_digits.deploy.onnx_detector import OnnxDetector
 from mmdet_digits.deploy.onnx_export import export_onnx
 from mmdet_digits.deploy.onnx_parity import packed_batches
 from mmdet_digits.deploy.predictor import load_detector
+from mmdet_digits.repository import REPOSITORY
 from mmdet_digits.synthetic.writer import DatasetSpec, write_dataset
 
 NAME = 'frcnn_tiny_synthetic_256'

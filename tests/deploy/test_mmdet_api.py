@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from mmdet.apis import DetInferencer
 
-from mmdet_digits.cli import REPOSITORY, read_config
+from mmdet_digits.checks.config_files import read_config
 from mmdet_digits.deploy.predictor import load_detector, predict_images
 from mmdet_digits.errors import InputError
+from mmdet_digits.repository import REPOSITORY
 
 CONFIG = REPOSITORY / 'configs' / 'digits' / 'frcnn_tiny_synthetic_256.py'
 WEIGHTS = REPOSITORY / 'models' / 'frcnn_tiny_synthetic_256.safetensors'

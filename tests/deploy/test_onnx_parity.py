@@ -9,11 +9,11 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 
-from mmdet_digits.cli import REPOSITORY
 from mmdet_digits.deploy.onnx_detector import OnnxDetector
 from mmdet_digits.deploy.onnx_export import export_onnx
 from mmdet_digits.deploy.onnx_parity import TOLERANCE, Parity, measure_parity, packed_batches
 from mmdet_digits.errors import InputError
+from mmdet_digits.repository import REPOSITORY
 
 REAL = REPOSITORY.parent / 'shared/data/svhn-subset/train'
 TINY = 'configs/digits/frcnn_tiny.py'

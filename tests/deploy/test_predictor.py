@@ -7,7 +7,6 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmdet_digits.assembly.number_assembly import assemble_numbers
-from mmdet_digits.cli import REPOSITORY
 from mmdet_digits.deploy.predictor import (
     ImageFiles,
     ImageResult,
@@ -17,6 +16,7 @@ from mmdet_digits.deploy.predictor import (
     predict_images,
 )
 from mmdet_digits.errors import InputError
+from mmdet_digits.repository import REPOSITORY
 
 
 @pytest.fixture

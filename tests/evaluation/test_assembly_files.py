@@ -5,7 +5,6 @@ import pytest
 from mmengine.config import Config, DictAction
 
 from mmdet_digits.assembly.number_assembly import PRESETS, NumberAssembly
-from mmdet_digits.cli import REPOSITORY
 from mmdet_digits.errors import InputError
 from mmdet_digits.evaluation.assembly_files import (
     assembly_beside,
@@ -20,6 +19,7 @@ from mmdet_digits.evaluation.assembly_files import (
     write_assembly_beside,
 )
 from mmdet_digits.evaluation.metrics.number_metric import NumberMetric
+from mmdet_digits.repository import REPOSITORY
 
 SETTINGS = [
     NumberAssembly(score_thr=0.35, iou_thr=None, order='axis'),

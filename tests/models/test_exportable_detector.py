@@ -7,11 +7,11 @@ from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 
-from mmdet_digits.cli import REPOSITORY
 from mmdet_digits.deploy.onnx_parity import Parity
 from mmdet_digits.errors import InputError
 from mmdet_digits.models.exportable_detector import ExportableDetector
 from mmdet_digits.ops.grouped_nms import grouped_nms
+from mmdet_digits.repository import REPOSITORY
 
 
 def build(name, **changes):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmdet_digits.cli import REPOSITORY
+from mmdet_digits.repository import REPOSITORY
 
 # What would differ for reasons of its own is taken out: batch norm with the statistics of a part of
 # the batch, chance in the sampling, padding to the largest image of a part. AdamW would make a

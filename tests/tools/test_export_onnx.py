@@ -7,9 +7,9 @@ import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
-from mmdet_digits.cli import REPOSITORY
 from mmdet_digits.deploy.image_list import find_images, number_images
 from mmdet_digits.deploy.predictor import collect_predictions, load_detector, predict_images
+from mmdet_digits.repository import REPOSITORY
 
 TINY = 'configs/digits/frcnn_tiny.py'
 

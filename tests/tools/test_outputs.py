@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdet_digits.cli import REPOSITORY
+from mmdet_digits.repository import REPOSITORY
 
 TINY = 'configs/digits/frcnn_tiny.py'
 WEIGHTS = REPOSITORY / 'models/frcnn_tiny_synthetic_256.safetensors'

@@ -11,8 +11,8 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from PIL import Image
 
-from mmdet_digits.cli import REPOSITORY
 from mmdet_digits.files import held_folder
+from mmdet_digits.repository import REPOSITORY
 
 TINY = 'configs/digits/frcnn_tiny.py'
 PLACE = 'test_evaluator.1.assembly'

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdet_digits.cli import config_parser, load_config
+from mmdet_digits.cli import config_parser
+from mmdet_digits.launching import load_config
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'prepare_data.py'
 FEW = ('--train', '3', '--valid', '1', '--test', '0', '--workers', '1')

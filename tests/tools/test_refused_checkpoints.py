@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.logging import HistoryBuffer, MessageHub
 
 from mmdet_digits.checkpoints import reading
-from mmdet_digits.cli import REPOSITORY
+from mmdet_digits.repository import REPOSITORY
 
 ARCH = 'fasterrcnn_resnet50_fpn_v2'
 TINY = str(REPOSITORY / 'configs/digits/frcnn_tiny.py')

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from mmdet_digits.assembly.number_assembly import PRESETS
-from mmdet_digits.cli import REPOSITORY
 from mmdet_digits.evaluation.assembly_files import assembly_beside
+from mmdet_digits.repository import REPOSITORY
 
 WEIGHTS = REPOSITORY / 'models/frcnn_tiny_synthetic_256.safetensors'
 ASSEMBLY = dict(score_thr=0.9, iou_thr=0.3)

@@ -8,8 +8,9 @@ import shutil
 import pytest
 from mmengine.logging import MMLogger
 
-from mmdet_digits.cli import read_config, stop_on_failures
+from mmdet_digits.checks.config_files import read_config
 from mmdet_digits.errors import InputError
+from mmdet_digits.launching import stop_on_failures
 
 CONFIG = 'configs/digits/frcnn_tiny.py'
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mmdet_digits.cli import REPOSITORY
+from mmdet_digits.repository import REPOSITORY
 
 TINY = 'configs/digits/frcnn_tiny.py'
 EVERY_STEP = ('default_hooks.logger.interval=1', 'train_cfg.val_interval=99')

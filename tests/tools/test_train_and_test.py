@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mmdet_digits.checks.dumped_config import get_setting, read_settings
-from mmdet_digits.cli import REPOSITORY
+from mmdet_digits.repository import REPOSITORY
 
 TINY = 'configs/digits/frcnn_tiny.py'
 RATE = 'optim_wrapper.optimizer.lr'

@@ -18,9 +18,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mmdet_digits.arguments import add_ignore_classes, fraction
 from mmdet_digits.boxes import corners, ious
-from mmdet_digits.cli import run_tool
+from mmdet_digits.cli import add_ignore_classes, fraction, run_tool
 from mmdet_digits.evaluation.annotations import read_annotations
 from mmdet_digits.evaluation.assembly_files import assembly_beside, write_assembly_beside
 from mmdet_digits.evaluation.box_pairs import pair_boxes

@@ -12,8 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mmdet_digits.arguments import natural, positive
-from mmdet_digits.cli import run_tool
+from mmdet_digits.cli import natural, positive, run_tool
 from mmdet_digits.deploy.image_list import find_images
 from mmdet_digits.files import check_outputs, write_image
 from mmdet_digits.visualization.digit_pictures import (

@@ -11,10 +11,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mmdet_digits.arguments import add_ignore_classes, fraction, natural
 from mmdet_digits.assembly.digit_confusion import NO_DIGIT, most_confused
 from mmdet_digits.assembly.true_numbers import GT_ORDERS
-from mmdet_digits.cli import run_tool
+from mmdet_digits.cli import add_ignore_classes, fraction, natural, run_tool
 from mmdet_digits.evaluation.annotations import read_annotations
 from mmdet_digits.evaluation.assembly_files import choose_assembly
 from mmdet_digits.evaluation.number_errors import find_errors

@@ -16,7 +16,6 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from mmdet_digits.arguments import add_ignore_classes, fraction, natural, positive
 from mmdet_digits.assembly.number_assembly import PRESETS
 from mmdet_digits.assembly.sweep import (
     IOUS,
@@ -31,7 +30,7 @@ from mmdet_digits.assembly.sweep import (
     table_of,
 )
 from mmdet_digits.assembly.true_numbers import GT_ORDERS, true_numbers
-from mmdet_digits.cli import run_tool
+from mmdet_digits.cli import add_ignore_classes, fraction, natural, positive, run_tool
 from mmdet_digits.errors import InputError
 from mmdet_digits.evaluation.annotations import read_annotations
 from mmdet_digits.evaluation.assembly_files import (

@@ -5,7 +5,8 @@ python tools/dataset_converters/mchar2coco.py mchar_train.json --images mchar_tr
 
 from pathlib import Path
 
-from mmdet_digits.converters.command_line import convert, converter_parser, run_converter
+from mmdet_digits.cli import run_tool
+from mmdet_digits.converters.command_line import convert, converter_parser
 from mmdet_digits.converters.mchar import McharFile
 
 
@@ -18,4 +19,4 @@ def main():
 
 
 if __name__ == '__main__':
-    run_converter(main)
+    run_tool(main)

@@ -5,7 +5,8 @@ python tools/dataset_converters/svhn2coco.py SVHN/train/digitStruct.mat -o SVHN/
 
 from pathlib import Path
 
-from mmdet_digits.converters.command_line import convert, converter_parser, run_converter
+from mmdet_digits.cli import run_tool
+from mmdet_digits.converters.command_line import convert, converter_parser
 from mmdet_digits.converters.svhn import DigitStruct
 
 
@@ -21,4 +22,4 @@ def main():
 
 
 if __name__ == '__main__':
-    run_converter(main)
+    run_tool(main)

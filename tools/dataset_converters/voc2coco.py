@@ -5,7 +5,8 @@ python tools/dataset_converters/voc2coco.py Annotations --images JPEGImages -o t
 
 from pathlib import Path
 
-from mmdet_digits.converters.command_line import convert, converter_parser, run_converter
+from mmdet_digits.cli import run_tool
+from mmdet_digits.converters.command_line import convert, converter_parser
 from mmdet_digits.converters.voc import VocFolder
 
 
@@ -29,4 +30,4 @@ def main():
 
 
 if __name__ == '__main__':
-    run_converter(main)
+    run_tool(main)

@@ -6,11 +6,11 @@ python tools/dataset_converters/yolo2coco.py images/train labels/train -o train.
 
 from pathlib import Path
 
+from mmdet_digits.cli import run_tool
 from mmdet_digits.converters.command_line import (
     convert,
     converter_parser,
     image_sizes,
-    run_converter,
 )
 from mmdet_digits.converters.image_sizes import ImageSizes
 from mmdet_digits.converters.yolo import YoloFolder, find_names, read_names
@@ -52,4 +52,4 @@ def main():
 
 
 if __name__ == '__main__':
-    run_converter(main)
+    run_tool(main)

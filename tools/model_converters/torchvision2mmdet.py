@@ -1,14 +1,10 @@
 """Convert the weights of torchvision's Faster R-CNN to a checkpoint for mmdet."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from mmdet_digits.arguments import positive
-from mmdet_digits.cli import add_trust_option
+from mmdet_digits.cli import add_trust_option, positive, run_tool
 from mmdet_digits.coco.categories import DIGITS
-from mmdet_digits.errors import InputError
-from mmdet_digits.pipes import reader_may_leave
 
 ARCHS = ('fasterrcnn_resnet50_fpn', 'fasterrcnn_resnet50_fpn_v2')
 
@@ -31,8 +27,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-@reader_may_leave()
-def main() -> int:
+def main() -> None:
     """Convert, and say what was written."""
     args = parse_args()
     from mmdet_digits.checkpoints.reading import trust_checkpoints
@@ -40,16 +35,9 @@ def main() -> int:
 
     if args.trust_checkpoint:
         trust_checkpoints()
-    try:
-        checkpoint = convert_file(args.src, args.dst, args.arch, args.num_classes, args.overwrite)
-    except InputError as error:
-        if args.debug:
-            raise
-        print(f'error: {error}', file=sys.stderr)
-        return 1
+    checkpoint = convert_file(args.src, args.dst, args.arch, args.num_classes, args.overwrite)
     print(f'{args.dst}: {len(checkpoint["state_dict"])} tensors')
-    return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run_tool(main)
