@@ -26,11 +26,12 @@ from mmdet_digits.checks.resume_differences import settle_differences
 from mmdet_digits.checks.values import settle_loaders
 from mmdet_digits.checks.weights import options_without, weight_sources
 from mmdet_digits.engine.console_runner import ConsoleRunner
+from mmdet_digits.engine.distributed import enter_run, join_processes
 from mmdet_digits.engine.hooks.resumed_schedule_hook import ResumedScheduleHook
 from mmdet_digits.engine.surviving import surviving
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import LOCK, check_writable, held_folder
-from mmdet_digits.processes import enter_run, join_processes, process_rank
+from mmdet_digits.processes import process_rank
 from mmdet_digits.repository import REPOSITORY
 
 

@@ -7,13 +7,13 @@ from mmengine.hooks import Hook
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mmdet_digits.engine.distributed import unwrapped
 from mmdet_digits.engine.execution import (
     fit_threads,
     follow_parameters,
     keep_freed_memory,
     use_plain_layout,
 )
-from mmdet_digits.processes import unwrapped
 
 
 @HOOKS.register_module()

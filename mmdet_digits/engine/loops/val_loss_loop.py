@@ -10,6 +10,7 @@ from mmengine.dist import all_gather_object, get_dist_info
 from mmengine.runner import ValLoop
 from mmengine.runner.amp import autocast
 
+from mmdet_digits.engine.distributed import unwrapped
 from mmdet_digits.engine.pipelines import find_pipelines
 from mmdet_digits.engine.randomness import (
     VALIDATION_STEP,
@@ -18,7 +19,6 @@ from mmdet_digits.engine.randomness import (
 )
 from mmdet_digits.engine.shared_forward import predict_with_loss
 from mmdet_digits.errors import InputError
-from mmdet_digits.processes import unwrapped
 
 
 @LOOPS.register_module()
