@@ -64,5 +64,5 @@ def test_imports_point_downwards():
     """The layers stand in pyproject.toml."""
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        broken = lint_imports(str(REPOSITORY / 'pyproject.toml'), cache_dir=None)
+        broken = lint_imports(str(REPOSITORY / 'pyproject.toml'), no_cache=True)
     assert not broken, said.getvalue()
