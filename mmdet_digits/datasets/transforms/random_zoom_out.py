@@ -1,4 +1,4 @@
-"""Images as parts of wider scenes, for detectors that will meet looser crops than they learn from."""
+"""Images as parts of wider scenes, for detectors that will meet looser crops."""
 
 import numpy as np
 from mmcv.transforms import BaseTransform
