@@ -13,6 +13,7 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='ExecutionHook', channels_last=True, tf32=None),
     dict(type='SanityValidationHook'),
+    dict(type='GracefulStopHook'),  # on Ctrl-C and SIGTERM
     dict(type='MissedValidationHook'),
     dict(type='NonFiniteLossHook'),
     dict(type='PeakMemoryHook'),
