@@ -11,7 +11,7 @@ default_hooks = dict(
     ),
 )
 custom_hooks = [
-    dict(type='ExecutionHook', channels_last=True, tf32=None),
+    dict(type='ExecutionHook', channels_last=True, tf32=None, keep_freed_memory=True),
     dict(type='SanityValidationHook'),
     dict(type='GracefulStopHook'),  # on Ctrl-C and SIGTERM
     dict(type='MissedValidationHook'),
