@@ -29,11 +29,10 @@ import numpy as np
 from PIL import Image
 
 from mmdet_digits.checks.data import Split, check_splits, repair_dataset
-from mmdet_digits.checks.data.boxes import ASPECT, LARGEST_SHARE, ROUNDING, TALLEST
-from mmdet_digits.checks.data.duplicates import SAME_PLACE
+from mmdet_digits.checks.data.boxes import ASPECT, LARGEST_SHARE, ROUNDING, SAME_PLACE, TALLEST
 from mmdet_digits.checks.data.images import encode_plainly, read_pixels
-from mmdet_digits.checks.data.reading import read_annotation_file
 from mmdet_digits.checks.data.splits import check_annotations, inspect_split, known_images
+from mmdet_digits.checks.data.structure import read_annotation_file
 from mmdet_digits.coco.files import CATEGORIES
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import write_file

@@ -41,13 +41,14 @@ def main() -> None:
     """Start tools/train.py, as it is, and leave when the first iteration is done."""
     sys.path.insert(0, str(Path(__file__).parents[1] / 'tools'))
     import train
-
-    mark("the tool's imports")
     from mmengine.runner import EpochBasedTrainLoop, Runner
 
-    marked(train, 'load_config', 'config and what it imports')
-    marked(train, 'stop_on_failures', 'checks before the run')
-    marked(train, 'build_runner', 'runner and model')
+    from mmdet_digits import launching
+
+    mark('imports')
+    marked(launching, 'load_config', 'config and what it imports')
+    marked(launching, 'stop_on_failures', 'checks before the run')
+    marked(launching, 'build_runner', 'runner and model')
     for loop in ('build_train_loop', 'build_val_loop'):
         marked(Runner, loop, 'data sets', before='runner and model')
     marked(EpochBasedTrainLoop, 'run_iter', 'first iteration', before='first batch')

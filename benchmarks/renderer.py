@@ -29,8 +29,8 @@ from mmdet_digits.cli import positive, run_tool
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import check_writable, read_json, write_file
 from mmdet_digits.synthetic import DatasetSpec, SceneSource, write_dataset
-from mmdet_digits.synthetic.ingredients import INGREDIENTS, all_but
 from mmdet_digits.synthetic.parameters import LOOKS
+from mmdet_digits.synthetic.sources import INGREDIENTS, all_but
 
 FILES = ('glyphs', 'fonts', 'backgrounds', 'layouts', 'box-style')
 VARIANTS = (

@@ -98,7 +98,7 @@ def run_tool(main: Callable[[], int | None], debug: bool = '--debug' in sys.argv
         if debug or not lost_process(error):
             raise
         sys.exit('error: another process of this run has ended.')
-    sys.exit(status)
+    sys.exit(status or 0)
 
 
 def refused_by_system(error: OSError) -> InputError:

@@ -23,14 +23,16 @@ from mmdet_digits.checks.config_files import check_needed, read_config
 from mmdet_digits.checks.finding import Status
 from mmdet_digits.checks.preflight import check_data, check_options, preflight, unread_keys
 from mmdet_digits.checks.resume_differences import settle_differences
+from mmdet_digits.checks.schedule import follow_epochs
 from mmdet_digits.checks.values import settle_loaders
 from mmdet_digits.checks.weights import options_without, weight_sources
 from mmdet_digits.engine.console_runner import ConsoleRunner
+from mmdet_digits.engine.distributed import enter_run, join_processes
 from mmdet_digits.engine.hooks.resumed_schedule_hook import ResumedScheduleHook
 from mmdet_digits.engine.run_errors import explained_errors
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import LOCK, check_writable, held_folder
-from mmdet_digits.processes import enter_run, join_processes, process_rank
+from mmdet_digits.processes import process_rank
 from mmdet_digits.repository import REPOSITORY
 
 
@@ -83,7 +85,9 @@ def load_config(args: Namespace, splits: Sequence[str]) -> Config:
         raise InputError('\n'.join(map(str, findings)))
     if unread and not process_rank():
         print(f'Config keys that nothing reads: {", ".join(unread)}.')
+    epochs = cfg.get('train_cfg', {}).get('max_epochs')
     cfg.merge_from_dict({key.lstrip('+'): value for key, value in args.cfg_options.items()})
+    follow_epochs(cfg, epochs, args.cfg_options)
     findings = check_data({f'{split}_dataloader': cfg[f'{split}_dataloader'] for split in splits})
     if findings:
         raise InputError('\n'.join(map(str, findings)))

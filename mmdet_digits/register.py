@@ -26,6 +26,7 @@ import mmdet_digits.datasets.transforms.color_jitter
 import mmdet_digits.datasets.transforms.load_checked_image
 import mmdet_digits.datasets.transforms.random_area_erasing
 import mmdet_digits.datasets.transforms.random_center_affine
+import mmdet_digits.datasets.transforms.random_zoom_out
 import mmdet_digits.engine.hooks.durable_checkpoint_hook
 import mmdet_digits.engine.hooks.execution_hook
 import mmdet_digits.engine.hooks.graceful_stop_hook

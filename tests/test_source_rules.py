@@ -1,7 +1,11 @@
 """What holds in every file of the package and of the tools."""
 
 import ast
+import contextlib
+import io
 import re
+
+from importlinter.cli import lint_imports
 
 from mmdet_digits.repository import REPOSITORY
 
@@ -54,3 +58,11 @@ def test_outputs_go_through_the_one_writer():
     )
     allowed = 'mmdet_digits/files.py'
     assert not [line for line in lines_with(direct) if not line.startswith(allowed)]
+
+
+def test_imports_point_downwards():
+    """The layers stand in pyproject.toml."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        broken = lint_imports(str(REPOSITORY / 'pyproject.toml'), no_cache=True)
+    assert not broken, said.getvalue()

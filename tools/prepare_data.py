@@ -15,10 +15,9 @@ from mmdet_digits.progress import image_progress
 from mmdet_digits.repository import REPOSITORY
 from mmdet_digits.synthetic import DatasetSpec, SceneSource, load_supplies, write_dataset
 from mmdet_digits.synthetic.contact_sheets import write_contact_sheet
-from mmdet_digits.synthetic.ingredients import INGREDIENTS, all_but
 from mmdet_digits.synthetic.parameters import LOOKS
-from mmdet_digits.synthetic.spec import draw_image
-from mmdet_digits.synthetic.writer import SplitSummary
+from mmdet_digits.synthetic.sources import INGREDIENTS, all_but
+from mmdet_digits.synthetic.writer import SplitSummary, draw_image
 
 DEFAULT_OUT = Path('data/digits')
 CONFIG = 'configs/digits/frcnn_tiny.py'

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdet_digits.checks.data import Split
-from mmdet_digits.checks.data.reading import read_annotation_file
+from mmdet_digits.checks.data.structure import read_annotation_file
 from mmdet_digits.checks.finding import Check, Status
 
 #: The splits, as the keys of the config name them.

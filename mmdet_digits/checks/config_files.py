@@ -43,7 +43,7 @@ def find_config(name: str) -> Path:
     for path in (Path(name), REPOSITORY / name):
         if path.is_file():
             return path
-    known = [str(p.relative_to(REPOSITORY)) for p in sorted(REPOSITORY.glob('configs/digits/*.py'))]
+    known = [str(p.relative_to(REPOSITORY)) for p in sorted(REPOSITORY.glob('configs/[!_]*/*.py'))]
     raise InputError(
         f'{name}: no such config.',
         'a folder' if Path(name).is_dir() else 'nothing there',

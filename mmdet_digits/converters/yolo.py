@@ -280,6 +280,8 @@ def read_names(path: Path) -> list[str]:
         elif not isinstance(names, list):
             raise TypeError(f'names is {names!r}')
         return [str(name).strip() for name in names]
+    except InputError:
+        raise
     except (ValueError, KeyError, TypeError) as error:
         raise no_names(path, error) from error
 

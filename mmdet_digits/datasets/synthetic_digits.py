@@ -12,7 +12,7 @@ from mmdet_digits.coco.folders import SPLITS
 from mmdet_digits.datasets.digits_dataset import DigitsDataset
 from mmdet_digits.errors import InputError
 from mmdet_digits.synthetic import Scene, SceneSource, draw_scene, load_supplies
-from mmdet_digits.synthetic.spec import DatasetSpec, draw_image
+from mmdet_digits.synthetic.writer import DatasetSpec, draw_image
 
 ENDLESS = len(SPLITS)
 """Keeps the generators of endless scenes apart from those of the splits."""

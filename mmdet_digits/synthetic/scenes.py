@@ -6,20 +6,148 @@ import cv2
 import numpy as np
 
 from mmdet_digits.boxes import clip_boxes
-from mmdet_digits.synthetic import degradations, plates, walls
 from mmdet_digits.synthetic.glyphs import change_weight, sample_number_glyphs
-from mmdet_digits.synthetic.ingredients import look_without
 from mmdet_digits.synthetic.layouts import (
     FAR,
     Layout,
+    fill_place,
     project,
     sample_digits,
     sample_layout,
 )
-from mmdet_digits.synthetic.parameters import DegradationParameters, StyleParameters
-from mmdet_digits.synthetic.real_layouts import fill_place
-from mmdet_digits.synthetic.sources import Supplies
-from mmdet_digits.synthetic.surroundings import draw_surroundings
+from mmdet_digits.synthetic.parameters import DEGRADATION, DegradationParameters, StyleParameters
+from mmdet_digits.synthetic.sources import Supplies, look_without
+from mmdet_digits.synthetic.surroundings import (
+    bgr,
+    blend,
+    draw_plates,
+    draw_surroundings,
+    draw_wall,
+    light,
+    sample_plates,
+    smooth_noise,
+)
+
+# From a drawn scene to a photograph: tone, blur, noise, compression.
+#
+# Images are (H, W, 3) float32 BGR with nominal range 0..255, and are returned anew.
+
+
+def adjust_tone(
+    image: np.ndarray,
+    rng: np.random.Generator,
+    ink: float,
+    ground: float,
+    params: DegradationParameters = DEGRADATION,
+) -> np.ndarray:
+    """Give the image a drawn mean level, contrast of the number, saturation and colour cast.
+
+    Args:
+        image: The scene.
+        rng: Random generator.
+        ink: Mean grey level of the digits in ``image``.
+        ground: Mean grey level of the ground around them.
+        params: The distributions.
+    """
+    scale = params.contrast.sample(rng) / max(abs(ink - ground), 1.0)
+    scale = float(np.clip(scale, *params.contrast_scale))
+    mean = float(np.mean(cv2.mean(image)[:3]))
+    saturation = min(rng.uniform(*params.saturation), params.saturation_limit / scale)
+    gain = scale * (1 + rng.normal(0, params.cast, 3))
+    level = params.mean_level.sample(rng)
+    # The number must not be clipped away: both its levels stay within 4..251.
+    low, high = sorted((scale * (ink - mean), scale * (ground - mean)))
+    level = float(np.clip(level, min(4 - low, 127), max(251 - high, 128)))
+    mix = (1 - saturation) / 3 + saturation * np.eye(3)  # towards grey or away from it
+    mix = gain[:, None] * mix
+    offset = level - mix.sum(1, keepdims=True) * mean + params.tint * rng.normal(0, 1, (3, 1))
+    return cv2.transform(image, np.concatenate([mix, offset], 1).astype(np.float32))
+
+
+def blur(
+    image: np.ndarray,
+    rng: np.random.Generator,
+    size: float,
+    params: DegradationParameters = DEGRADATION,
+) -> np.ndarray:
+    """Soften as by enlargement from few pixels, by the lens, and rarely by motion.
+
+    Args:
+        image: The scene.
+        rng: Random generator.
+        size: Digit height in pixels of ``image``.
+        params: The distributions.
+    """
+    height, width = image.shape[:2]
+    ratio = params.effective_height.sample(rng) / size
+    if ratio < 0.9:
+        small = (max(4, round(width * ratio)), max(4, round(height * ratio)))
+        shrunk = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+        enlarge = cv2.INTER_CUBIC if rng.random() < 0.6 else cv2.INTER_LINEAR
+        image = cv2.resize(shrunk, (width, height), interpolation=enlarge)
+    sigma = params.blur.sample(rng) * size
+    if sigma > 0.3:
+        image = cv2.GaussianBlur(image, (0, 0), sigma)
+    if rng.random() < params.motion_rate:
+        length = rng.uniform(*params.motion_length) * size
+        image = cv2.filter2D(image, -1, _motion_kernel(length, rng.uniform(0, np.pi)))
+    return image
+
+
+def _motion_kernel(length: float, angle: float) -> np.ndarray:
+    side = 2 * int(np.ceil(length / 2)) + 1
+    kernel = np.zeros((side, side), np.float32)
+    reach = np.array([np.cos(angle), np.sin(angle)]) * length / 2
+    middle = (side - 1) / 2
+    start, stop = (np.round((middle + s * reach) * 16).astype(int) for s in (-1, 1))
+    cv2.line(kernel, tuple(start), tuple(stop), 1.0, 1, cv2.LINE_8, 4)
+    return kernel / kernel.sum()
+
+
+def add_noise(
+    image: np.ndarray,
+    rng: np.random.Generator,
+    size: float,
+    params: DegradationParameters = DEGRADATION,
+) -> np.ndarray:
+    """Sensor noise, often smoothed as after enlargement, and blotches of colour.
+
+    Args:
+        image: The scene.
+        rng: Random generator.
+        size: Digit height in pixels.
+        params: The distributions.
+    """
+    height, width = image.shape[:2]
+    noise = rng.standard_normal((height, width, 3), np.float32)
+    noise = cv2.transform(noise, np.float32(rng.uniform(*params.noise)) * _NOISE_MIX)
+    if rng.random() < 0.6:
+        noise = cv2.GaussianBlur(noise, (0, 0), rng.uniform(0.5, 1.0)) * np.float32(1.6)
+    cell = max(2.0, rng.uniform(0.06, 0.25) * size)
+    small = (max(2, int(height / cell) + 2), max(2, int(width / cell) + 2), 3)
+    colour = rng.standard_normal(small, np.float32) * np.float32(rng.uniform(*params.colour_noise))
+    colour -= colour.mean(2, keepdims=True)
+    return image + noise + cv2.resize(colour, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+_NOISE_MIX = np.float32(
+    [[0.85, 0.4, 0.4], [0.4, 0.85, 0.4], [0.4, 0.4, 0.85]]
+)  # channels correlate
+
+
+def compress(
+    image: np.ndarray,
+    rng: np.random.Generator,
+    params: DegradationParameters = DEGRADATION,
+) -> np.ndarray:
+    """Round to uint8 and, mostly, pass through JPEG."""
+    image = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    if rng.random() >= params.jpeg_rate:
+        return image
+    quality = int(rng.integers(*params.jpeg_quality, endpoint=True))
+    _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.imdecode(data, cv2.IMREAD_COLOR)
+
 
 BOX_THRESHOLD = 0.5
 """A pixel belongs to a digit where the digit covers at least this share of its fullest pixel."""
@@ -156,7 +284,7 @@ def _draw(
     if supplies.photos:
         image = supplies.photos.crop(rng, layout.width * scale, layout.height * scale)
     else:
-        image = walls.draw_wall(rng, u, v, size, style)
+        image = draw_wall(rng, u, v, size, style)
     quads = layout.quads.reshape(-1, 2) * scale
     extent = np.concatenate([quads.min(0), quads.max(0)])
     draw_surroundings(image, rng, extent, size * scale, supplies.glyphs.letters, style)
@@ -164,12 +292,12 @@ def _draw(
     if on_plate:
         corners = project(layout.digit_to_plane, np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]]))
         boxes = np.concatenate([corners.min(1), corners.max(1)], 1)
-        chosen = plates.sample_plates(rng, boxes, size, style)
-        ink = plates.draw_plates(image, rng, chosen, u, v, size, style)
+        chosen = sample_plates(rng, boxes, size, style)
+        ink = draw_plates(image, rng, chosen, u, v, size, style)
     else:
         ink = _wall_ink(rng, _ground_level(image, masks.max(0)))
     masks = _draw_numerals(image, rng, masks, ink, size * scale, on_plate, style)
-    image *= walls.light(rng, image.shape[1:], style)
+    image *= light(rng, image.shape[1:], style)
     return image, masks
 
 
@@ -182,7 +310,7 @@ def _wall_ink(rng: np.random.Generator, ground: np.ndarray) -> np.ndarray:
         )
     elif kind < 0.5:  # brass, copper, blue, red
         choices = ((176, 138, 78), (120, 84, 60), (44, 60, 120), (130, 44, 40))
-        ink = walls.bgr(choices[rng.integers(4)]) * rng.uniform(0.6, 1.3)
+        ink = bgr(choices[rng.integers(4)]) * rng.uniform(0.6, 1.3)
     elif ground.mean() > 110:
         ink = rng.uniform(15, 70) + rng.normal(0, 5, (3, 1, 1))
     else:
@@ -224,9 +352,9 @@ def _draw_numerals(
     if rng.random() < style.relief_rate:
         surface = ink + _relief(rng, alpha, size)
     if rng.random() < style.worn_rate:
-        wear = walls.smooth_noise(rng, alpha.shape, rng.uniform(0.1, 0.5) * size)
+        wear = smooth_noise(rng, alpha.shape, rng.uniform(0.1, 0.5) * size)
         alpha = alpha * np.clip(0.9 + 0.16 * wear, 0.45, 1)
-    walls.blend(image, surface, alpha)
+    blend(image, surface, alpha)
     return masks
 
 
@@ -239,7 +367,7 @@ def _draw_outline(
     wide = np.stack([cv2.dilate(mask, pen) for mask in masks])
     level = ink.mean()
     rim = ink + (rng.uniform(60, 130) if level < 128 else -rng.uniform(60, 130))
-    walls.blend(image, np.clip(rim, 5, 250).astype(np.float32), wide.max(0))
+    blend(image, np.clip(rim, 5, 250).astype(np.float32), wide.max(0))
     return wide
 
 
@@ -269,7 +397,7 @@ def _photograph(
     if scale > 1:
         size = (layout.width, layout.height)
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    image = degradations.adjust_tone(image, rng, float(ink), float(ground), params)
-    image = degradations.blur(np.clip(image, 0, 255), rng, layout.digit_height, params)
-    image = degradations.add_noise(image, rng, layout.digit_height, params)
-    return degradations.compress(image, rng, params)
+    image = adjust_tone(image, rng, float(ink), float(ground), params)
+    image = blur(np.clip(image, 0, 255), rng, layout.digit_height, params)
+    image = add_noise(image, rng, layout.digit_height, params)
+    return compress(image, rng, params)

@@ -9,7 +9,7 @@ from mmdet_digits.checks.config_files import read_config
 from mmdet_digits.datasets.digits_dataset import DigitsDataset
 from mmdet_digits.errors import InputError
 from mmdet_digits.synthetic import SceneSource
-from mmdet_digits.synthetic.spec import DatasetSpec, draw_image
+from mmdet_digits.synthetic.writer import DatasetSpec, draw_image
 
 STEPS = [
     dict(type='LoadAnnotations', with_bbox=True),

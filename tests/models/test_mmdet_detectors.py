@@ -11,7 +11,7 @@ from mmengine.runner import ValLoop
 
 from mmdet_digits.engine.predict_with_loss import predict_with_loss, scale_ground_truth
 
-CONFIGS = Path(__file__).parents[2] / 'configs/digits'
+CONFIGS = Path(__file__).parents[2] / 'configs/untested'
 
 
 def load(name: str, digits_root: Path, monkeypatch) -> Config:

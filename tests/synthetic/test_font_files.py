@@ -5,8 +5,8 @@ import pytest
 from users_files import FONTS
 
 from mmdet_digits.errors import InputError
-from mmdet_digits.synthetic.font_files import read_font_faces
 from mmdet_digits.synthetic.glyphs import load_glyphs
+from mmdet_digits.synthetic.user_files import read_font_faces
 
 
 def folder_with(path, *names):

@@ -4,8 +4,8 @@ import pytest
 from users_files import pictures, write_digit_folders, write_idx, write_npz
 
 from mmdet_digits.errors import InputError
-from mmdet_digits.synthetic.glyph_files import read_glyph_samples, smooth_glyph
 from mmdet_digits.synthetic.glyphs import GLYPH_HEIGHT, INK
+from mmdet_digits.synthetic.user_files import read_glyph_samples, smooth_glyph
 
 
 def by_hand(digit, side=28):

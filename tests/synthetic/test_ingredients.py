@@ -5,22 +5,16 @@ import numpy as np
 import pytest
 
 from mmdet_digits.errors import InputError
-from mmdet_digits.synthetic import (
-    SceneSource,
-    degradations,
-    draw_scene,
-    load_supplies,
-    plates,
-)
+from mmdet_digits.synthetic import SceneSource, draw_scene, load_supplies
 from mmdet_digits.synthetic import scenes as scenes_module
-from mmdet_digits.synthetic.ingredients import (
+from mmdet_digits.synthetic.layouts import sample_layout
+from mmdet_digits.synthetic.parameters import LOOKS
+from mmdet_digits.synthetic.sources import (
     GLYPHS,
     INGREDIENTS,
     all_but,
     look_without,
 )
-from mmdet_digits.synthetic.layouts import sample_layout
-from mmdet_digits.synthetic.parameters import LOOKS
 from mmdet_digits.synthetic.surroundings import draw_surroundings
 
 
@@ -70,12 +64,12 @@ def surroundings(rng, look):
     ('name', 'apply'),
     [
         ('distractors', surroundings),
-        ('blur', lambda rng, look: degradations.blur(grey_picture(), rng, 20, look.degradation)),
+        ('blur', lambda rng, look: scenes_module.blur(grey_picture(), rng, 20, look.degradation)),
         (
             'noise',
-            lambda rng, look: degradations.add_noise(grey_picture(), rng, 20, look.degradation),
+            lambda rng, look: scenes_module.add_noise(grey_picture(), rng, 20, look.degradation),
         ),
-        ('jpeg', lambda rng, look: degradations.compress(grey_picture(), rng, look.degradation)),
+        ('jpeg', lambda rng, look: scenes_module.compress(grey_picture(), rng, look.degradation)),
     ],
 )
 def test_what_is_left_out_leaves_no_trace_in_a_picture(name, apply):
@@ -94,7 +88,7 @@ def test_what_is_left_out_leaves_no_trace_in_a_picture(name, apply):
 
 @pytest.mark.parametrize(
     ('name', 'module', 'step'),
-    [('plates', plates, 'draw_plates'), ('shadows', scenes_module, '_relief')],
+    [('plates', scenes_module, 'draw_plates'), ('shadows', scenes_module, '_relief')],
 )
 def test_what_is_left_out_is_not_drawn(name, module, step, monkeypatch):
     """The step raises: no scene without the ingredient comes to it, others do."""

@@ -4,7 +4,7 @@ import pytest
 from users_files import write_photos
 
 from mmdet_digits.errors import InputError
-from mmdet_digits.synthetic.photos import find_photos
+from mmdet_digits.synthetic.user_files import find_photos
 
 
 def test_crops_have_the_size_and_the_colour_of_a_photo(tmp_path):

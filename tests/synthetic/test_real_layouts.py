@@ -7,8 +7,7 @@ from users_files import write_layouts
 from mmdet_digits.errors import InputError
 from mmdet_digits.synthetic import SceneSource, draw_scene, load_supplies
 from mmdet_digits.synthetic.box_style import BoxStyle, write_box_style
-from mmdet_digits.synthetic.layouts import FAR
-from mmdet_digits.synthetic.real_layouts import LEAST, fill_place, read_layouts
+from mmdet_digits.synthetic.layouts import FAR, LEAST, fill_place, read_layouts
 from mmdet_digits.synthetic.scenes import plane_grid
 
 SVHN = Path(__file__).parents[3] / 'shared' / 'data' / 'svhn-boxes' / 'train.json.gz'

@@ -20,8 +20,8 @@ from mmdet_digits.synthetic import (
     write_dataset,
 )
 from mmdet_digits.synthetic.box_style import BoxStyle, write_box_style
-from mmdet_digits.synthetic.ingredients import GLYPHS
 from mmdet_digits.synthetic.parameters import GENERATOR_VERSION, LAYOUTS_VERSION
+from mmdet_digits.synthetic.sources import GLYPHS
 
 
 @pytest.fixture

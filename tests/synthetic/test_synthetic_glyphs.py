@@ -8,16 +8,14 @@ from mmdet_digits.synthetic.glyphs import (
     GLYPH_HEIGHT,
     HERSHEY_FONTS,
     TRUETYPE_FONTS,
+    StrokeStyle,
     change_weight,
+    draw_stroke_digit,
     load_glyphs,
     sample_number_glyphs,
-)
-from mmdet_digits.synthetic.parameters import STYLE
-from mmdet_digits.synthetic.stroke_font import (
-    StrokeStyle,
-    draw_stroke_digit,
     sample_stroke_style,
 )
+from mmdet_digits.synthetic.parameters import STYLE
 
 
 def all_faces():

@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 
 from mmdet_digits.synthetic import DatasetSpec, draw_scene, load_supplies
-from mmdet_digits.synthetic.degradations import adjust_tone
 from mmdet_digits.synthetic.layouts import FAR, Layout, sample_layout
 from mmdet_digits.synthetic.parameters import GENERATOR_VERSION
 from mmdet_digits.synthetic.scenes import (
     BOX_THRESHOLD,
+    adjust_tone,
     digit_masks,
     plane_grid,
     tight_boxes,
 )
-from mmdet_digits.synthetic.spec import draw_image
+from mmdet_digits.synthetic.writer import draw_image
 
 
 def scenes(count, first=0, look='street'):

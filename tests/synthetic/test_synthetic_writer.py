@@ -6,9 +6,7 @@ import pytest
 
 from mmdet_digits.coco.folders import FolderError
 from mmdet_digits.errors import InputError
-from mmdet_digits.synthetic.markers import MARKER
-from mmdet_digits.synthetic.spec import DatasetSpec, draw_image
-from mmdet_digits.synthetic.writer import write_dataset
+from mmdet_digits.synthetic.writer import MARKER, DatasetSpec, draw_image, write_dataset
 
 SPEC = DatasetSpec(train=24, valid=3, test=2, seed=7)
 

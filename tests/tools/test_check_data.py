@@ -1,32 +1,19 @@
 import json
 import re
-import runpy
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'check_data.py'
 RULE = re.compile(r'[\s│]+')
 
 
 @pytest.fixture
-def check_data(tmp_path, monkeypatch, capsys):
-    """Run the tool in this process, from an empty folder."""
+def check_data(run_tool, tmp_path, monkeypatch):
+    """Run the tool from an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('COLUMNS', '120')
-    main = runpy.run_path(str(TOOL))['main']
-
-    def run(*arguments):
-        try:
-            status = main([*map(str, arguments)])
-        except SystemExit as stop:  # argparse
-            status = stop.code
-        captured = capsys.readouterr()
-        return SimpleNamespace(returncode=status, stdout=captured.out, stderr=captured.err)
-
-    return run
+    return lambda *arguments: run_tool('check_data.py', *arguments, cwd=tmp_path)
 
 
 @pytest.fixture

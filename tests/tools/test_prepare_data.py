@@ -2,7 +2,6 @@ import contextlib
 import json
 import os
 import re
-import runpy
 import signal
 import subprocess
 import sys
@@ -162,21 +161,15 @@ def test_a_killed_worker_ends_the_command_with_one_message(drawing, tmp_path):
         (('--without', 'blur', '--only', 'fonts'), 'not allowed with argument', 2),
     ],
 )
-def test_bad_arguments_write_nothing(tmp_path, monkeypatch, capsys, args, message, expected):
-    monkeypatch.chdir(tmp_path)
-    main = runpy.run_path(str(TOOL))['main']
-    try:
-        status = main(['synthetic', *args])
-    except SystemExit as stop:  # argparse
-        status = stop.code
-    assert status == expected
-    assert message in capsys.readouterr().err
+def test_bad_arguments_write_nothing(run, tmp_path, args, message, expected):
+    done = run('synthetic', *args, cwd=tmp_path)
+    assert done.returncode == expected
+    assert message in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_users_files_and_ingredients_reach_the_scenes(tmp_path, monkeypatch, capsys):
+def test_the_users_files_and_ingredients_reach_the_scenes(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv('COLUMNS', '120')
     Path('photos').mkdir()
     cv2.imwrite('photos/wall.png', np.full((60, 90, 3), (10, 10, 200), np.uint8))
     boxes = make_real(tmp_path / 'hw2', splits=('train',))
@@ -189,11 +182,11 @@ def test_the_users_files_and_ingredients_reach_the_scenes(tmp_path, monkeypatch,
     coco['annotations'].append(tiny)
     coco['images'].append({'id': 9, 'file_name': '9.png', 'width': 9, 'height': 9})
     Path('layouts.json').write_text(json.dumps(coco))
-    main = runpy.run_path(str(TOOL))['main']
     options = ('--backgrounds', 'photos', '--layouts', 'layouts.json')
     only = ('--only', 'fonts', 'layouts', '--only', 'blur')
-    assert main(['synthetic', *FEW, '--out', 'out', *options, *only]) == 0
-    assert 'layouts.json: 1 of 2 numbers are left out' in capsys.readouterr().out
+    done = run('synthetic', *FEW, '--out', 'out', *options, *only, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert 'layouts.json: 1 of 2 numbers are left out' in done.stdout
     assert len(json.loads(Path('out/train.json').read_text())['annotations']) == 3 * 2
     image = cv2.imread('out/train/1.png')[0].mean(0)
     assert image[2] > 1.5 * image[0]
@@ -251,12 +244,10 @@ def test_link_splits_and_says_what_stands(run, tmp_path):
     )
 
 
-def test_the_command_for_a_set_without_test_is_accepted(tmp_path, monkeypatch, capsys):
+def test_the_command_for_a_set_without_test_is_accepted(run, tmp_path, monkeypatch):
     make_real(tmp_path / 'hw2', splits=('train', 'valid'))
-    main = runpy.run_path(str(TOOL))['main']
-    monkeypatch.setenv('COLUMNS', '120')
-    assert main(['link', str(tmp_path / 'hw2'), '--out', str(tmp_path / 'out')]) == 0
-    text = capsys.readouterr().out.partition('tools/test.py ')[2].partition('\nNext')[0]
+    done = run('link', tmp_path / 'hw2', '--out', tmp_path / 'out', cwd=tmp_path)
+    text = done.stdout.partition('tools/test.py ')[2].partition('\nNext')[0]
     config, _, root, options = re.match(
         r'needs.*?tools/test\.py (\S+) (\S+) --data-root (\S+) --cfg-options (.*)',
         text.replace('\\\n', ' '),

@@ -1,26 +1,14 @@
-import runpy
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from torchvision.models import get_model_builder
 
-TOOL = Path(__file__).parents[2] / 'tools/model_converters/torchvision2mmdet.py'
 ARCH = 'fasterrcnn_resnet50_fpn_v2'
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Call the tool with arguments; return its exit status and what it printed."""
-
-    def run(*args):
-        monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, args)])
-        with pytest.raises(SystemExit) as exit_info:
-            runpy.run_path(str(TOOL), run_name='__main__')
-        return exit_info.value.code, capsys.readouterr()
-
-    return run
+def run(run_tool, tmp_path):
+    tool = 'model_converters/torchvision2mmdet.py'
+    return lambda *arguments: run_tool(tool, *arguments, cwd=tmp_path)
 
 
 def save_weights(path, num_outputs):
@@ -33,25 +21,24 @@ def save_weights(path, num_outputs):
 
 def test_convert(run, tmp_path):
     save_weights(tmp_path / 'in.pth', num_outputs=11)
-    code, printed = run(tmp_path / 'in.pth', tmp_path / 'out.pth', '--arch', ARCH)
-    assert code == 0
+    done = run('in.pth', 'out.pth', '--arch', ARCH)
+    assert done.returncode == 0, done.stderr
     num_tensors = len(torch.load(tmp_path / 'out.pth', weights_only=True)['state_dict'])
-    assert f'out.pth: {num_tensors} tensors' in printed.out
-    code, printed = run(tmp_path / 'in.pth', tmp_path / 'out.pth', '--arch', ARCH)
-    assert code == 1
-    assert 'already there' in printed.err
+    assert f'out.pth: {num_tensors} tensors' in done.stdout
+    done = run('in.pth', 'out.pth', '--arch', ARCH)
+    assert done.returncode == 1
+    assert 'already there' in done.stderr
 
 
 def test_num_classes(run, tmp_path):
     save_weights(tmp_path / 'in.pth', num_outputs=91)
-    args = (tmp_path / 'in.pth', tmp_path / 'out.pth', '--arch', ARCH)
-    assert run(*args, '--num-classes', 90)[0] == 0
+    assert run('in.pth', 'out.pth', '--arch', ARCH, '--num-classes', 90).returncode == 0
     head = torch.load(tmp_path / 'out.pth', weights_only=True)['state_dict']
     assert head['roi_head.bbox_head.fc_reg.bias'].shape == (360,)
 
 
 def test_error_is_one_message_without_a_traceback(run, tmp_path):
-    code, printed = run(tmp_path / 'none.pth', tmp_path / 'out.pth', '--arch', ARCH)
-    assert code == 1
-    assert printed.err.startswith(f'error: {tmp_path}/none.pth: no')
-    assert '  found:    nothing\n' in printed.err and 'Traceback' not in printed.err
+    done = run('none.pth', 'out.pth', '--arch', ARCH)
+    assert done.returncode == 1
+    assert done.stderr.startswith('error: none.pth: no')
+    assert '  found:    nothing\n' in done.stderr and 'Traceback' not in done.stderr

@@ -1,11 +1,101 @@
 """Checks of the boxes: their size, their place in the image, and what is hardly a digit."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
-from mmdet_digits.checks.data.box_form import OWN, converted, find_form
-from mmdet_digits.checks.data.cases import REPAIR, report
-from mmdet_digits.checks.data.table import CocoTable
+from mmdet_digits.boxes import corners, ious
+from mmdet_digits.checks.data.structure import REPAIR, CocoTable, report
 from mmdet_digits.checks.finding import Check, Status
+
+# What the four numbers of the boxes of a file mean, where something proves it.
+
+FORMS = {
+    'x, y, width, height': lambda boxes: boxes,
+    'x1, y1, x2, y2': lambda boxes: np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]),
+    'centre x, centre y, width, height': lambda boxes: np.hstack(
+        [boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, 2:]]
+    ),
+}
+OWN, CORNERS, _ = FORMS
+LEAST = 4  # boxes; of fewer, an edge proves nothing
+ALL = 0.99  # share of the boxes that have to fit a form
+MOST = 0.75  # so many do not fit by chance what they are not meant as
+EDGE = 1.0  # px; what a box may be beyond the edge of its image
+DECIMALS = 3
+
+
+@dataclass(frozen=True)
+class BoxForm:
+    """What the boxes of a file are, other than COCO's x, y, width and height in pixels.
+
+    Args:
+        names: the names of the forms that they may have; one where it is proved.
+        fractions: whether they are fractions of the sides of the image.
+        proof: how that is known.
+    """
+
+    names: tuple[str, ...]
+    fractions: bool
+    proof: str
+
+    def __str__(self) -> str:
+        unit = 'fractions of the image' if self.fractions else 'pixels'
+        return f'{" or ".join(self.names) or "numbers of no known form"} in {unit}'
+
+    def convert(self, boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        """Convert boxes (N, 4) in images of these sizes (N, 2) to COCO's form."""
+        if len(self.names) != 1:
+            return boxes
+        scale = np.tile(sizes, 2) if self.fractions else 1
+        return FORMS[self.names[0]](boxes * scale).round(DECIMALS)
+
+
+def find_form(table: CocoTable) -> BoxForm | None:
+    """Find out what the boxes of a file are; None where they are what COCO has."""
+    known = (table.ann_sizes > 0).all(axis=1)
+    boxes, sizes, areas = table.bboxes[known], table.ann_sizes[known], table.areas[known]
+    if not len(boxes):
+        return None
+    if (np.abs(boxes) <= 1).all() and (boxes % 1 > 0).any():
+        fits = _fits(boxes * np.tile(sizes, 2), sizes)
+        names = tuple(name for name, share in fits.items() if share >= ALL)
+        return BoxForm(names, True, f'none of the numbers of {len(boxes):,} boxes is above 1')
+    by_corners, own = (_share(boxes, areas, form) for form in (CORNERS, OWN))
+    if by_corners >= ALL and own < MOST:
+        share = f'{round(by_corners * len(boxes)):,} of {len(boxes):,}'
+        return BoxForm((CORNERS,), False, f'{share} areas are (x2 - x1) x (y2 - y1)')
+    fits = _fits(boxes, sizes)
+    if len(boxes) < LEAST or fits[OWN] >= MOST or fits[CORNERS] < ALL:
+        return None
+    if table.areas_given and own >= MOST:  # then it is the sizes of the images that are wrong
+        return None
+    proof = f'read as {OWN}, {1 - fits[OWN]:.0%} of the boxes leave the image'
+    return BoxForm((CORNERS,), False, proof)
+
+
+def converted(table: CocoTable, form: BoxForm) -> CocoTable:
+    """The table with its boxes in COCO's form, and their areas."""
+    boxes = form.convert(table.bboxes, table.ann_sizes)
+    return replace(table, bboxes=boxes, areas=boxes[:, 2:].prod(axis=1))
+
+
+def _share(boxes: np.ndarray, areas: np.ndarray, form: str) -> float:
+    """The share of the areas that are those of the boxes in a form."""
+    w, h = FORMS[form](boxes)[:, 2:].T
+    near = np.abs(areas - w * h) <= np.maximum(0.01 * w * h, 0.01)
+    return float((near & (w > 0) & (h > 0)).mean())
+
+
+def _fits(boxes: np.ndarray, sizes: np.ndarray) -> dict[str, float]:
+    """The share of the boxes that have a size and lie in their image, by form."""
+    shares = {}
+    for name, form in FORMS.items():
+        found = form(boxes)
+        inside = (found[:, :2] >= -EDGE) & (found[:, :2] + found[:, 2:] <= sizes + EDGE)
+        shares[name] = float((inside & (found[:, 2:] > 0)).all(axis=1).mean())
+    return shares
+
 
 # What hardly any digit is. Of the 73,257 boxes of SVHN's training set 12 are outside ASPECT, none
 # covers more than half of its image, and one is more than twice as high as its neighbours.
@@ -216,3 +306,87 @@ def _report(
         )
     ]
     return report(name, cases, expected, fix, status, repair=repair)
+
+
+# Checks for boxes that stand twice: the same digit again, or one place with two labels.
+
+SAME_PLACE = 0.9  # IoU
+COMPARED = 20  # boxes that follow a box from left to right; keeps a pile of thousands bounded
+
+
+def check_duplicates(table: CocoTable) -> list[Check]:
+    """Every check of this module."""
+    order, again = left_to_right(table)
+    pairs = overlapping_pairs(table, order[~again])
+    return [duplicate_boxes(table, np.sort(order[again])), conflicting_boxes(table, pairs)]
+
+
+def left_to_right(table: CocoTable) -> tuple[np.ndarray, np.ndarray]:
+    """Sort the boxes of each image by their left edges.
+
+    Returns:
+        The rows in this order (N,), and which of them repeat the one before: image, category and
+        bbox are the same (N,).
+    """
+    keys = np.column_stack([table.category_ids, table.bboxes[:, ::-1], table.ann_image_ids])
+    order = np.lexsort(keys.T)
+    again = np.zeros(len(order), dtype=bool)
+    again[1:] = (keys[order][1:] == keys[order][:-1]).all(axis=1)
+    return order, again
+
+
+def duplicate_boxes(table: CocoTable, rows: np.ndarray) -> Check:
+    """The same box with the same category again in one image, at ``rows``."""
+    return report(
+        'duplicate boxes',
+        table.annotations(rows),
+        'each digit once; twice, it is read as two digits',
+        'remove the repeated annotations',
+        repair='does so',
+    )
+
+
+def conflicting_boxes(table: CocoTable, pairs: np.ndarray) -> Check:
+    """Nearly the same place under two labels, or nearly the same box twice, at ``pairs`` (P, 2)."""
+    names = {category['id']: category['name'] for category in table.categories}
+    labels = [[names.get(i, f'id {i}') for i in table.category_ids[rows]] for rows in pairs.T]
+    cases = [
+        f'{where} is {second}, where annotation {table.ann_ids[row]} is {first}'
+        for where, row, first, second in zip(
+            table.annotations(pairs[:, 1]), pairs[:, 0], *labels, strict=True
+        )
+    ]
+    return report(
+        'one place, two boxes',
+        cases,
+        f'one box per digit; boxes with IoU over {SAME_PLACE:g} are one digit',
+        'look at the image and remove the wrong one',
+        Status.WARN,
+    )
+
+
+def overlapping_pairs(table: CocoTable, rows: np.ndarray) -> np.ndarray:
+    """Find the boxes of one image with IoU over ``SAME_PLACE``.
+
+    Args:
+        table: the COCO file.
+        rows: rows to compare, from left to right within each image.
+
+    Returns:
+        Two rows per pair, the smaller first (P, 2).
+    """
+    rows = rows[(table.bboxes[rows, 2:] >= 1).all(axis=1)]  # others are not loaded
+    images, boxes = table.ann_image_ids[rows], table.bboxes[rows]
+    edges = corners(boxes)
+    pairs = [np.zeros((0, 2), dtype=int)]
+    for step in range(1, min(COMPARED, len(rows) - 1) + 1):
+        near = (images[step:] == images[:-step]) & (
+            boxes[step:, 0] - boxes[:-step, 0] <= (1 - SAME_PLACE) * boxes[:-step, 2]
+        )
+        if not near.any():  # those further to the right are further away
+            break
+        first = np.flatnonzero(near)
+        same = ious(edges[first], edges[first + step]) > SAME_PLACE
+        pairs.append(np.stack([first, first + step], axis=1)[same])
+    found = np.sort(rows[np.concatenate(pairs)], axis=1)
+    return found[np.argsort(found[:, 1], kind='stable')]

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mmdet_digits.checks.data.cases import report, shown
-from mmdet_digits.checks.data.table import CocoTable
+from mmdet_digits.checks.data.structure import CocoTable, report, shown
 from mmdet_digits.checks.finding import Check, Status
 from mmdet_digits.coco.categories import DIGITS
 from mmdet_digits.coco.files import CATEGORIES

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from mmdet_digits.checks.data.cases import report, shown
-from mmdet_digits.checks.data.table import CocoTable
+from mmdet_digits.checks.data.structure import CocoTable, report, shown
 from mmdet_digits.checks.finding import Check, Status
 
 

@@ -13,18 +13,26 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdet_digits.checks.data.box_form import DECIMALS, find_form
-from mmdet_digits.checks.data.boxes import form_of_boxes
+from mmdet_digits.checks.data.boxes import DECIMALS, find_form, form_of_boxes
 from mmdet_digits.checks.data.categories import category_ids
 from mmdet_digits.checks.data.columns import boxes as as_boxes
+from mmdet_digits.checks.data.corrections import (
+    Change,
+    RepairedImages,
+    repair_annotations,
+    repair_images,
+    repair_values,
+)
 from mmdet_digits.checks.data.files import image_folder
 from mmdet_digits.checks.data.images import ImageFacts, encode_plainly
-from mmdet_digits.checks.data.reading import read_annotation_file
-from mmdet_digits.checks.data.repair_boxes import repair_annotations
-from mmdet_digits.checks.data.repair_images import RepairedImages, repair_images
-from mmdet_digits.checks.data.repair_values import Change, repair_values
 from mmdet_digits.checks.data.splits import Split, inspect_split
-from mmdet_digits.checks.data.table import LISTS, check_structure, has_areas, read_table
+from mmdet_digits.checks.data.structure import (
+    LISTS,
+    check_structure,
+    has_areas,
+    read_annotation_file,
+    read_table,
+)
 from mmdet_digits.checks.finding import Check, Status
 from mmdet_digits.coco.categories import map_categories
 from mmdet_digits.coco.files import CATEGORIES

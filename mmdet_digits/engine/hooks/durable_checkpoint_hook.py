@@ -16,8 +16,8 @@ from mmdet_digits.checkpoints.plain_state import plain_state, with_histories, wi
 from mmdet_digits.checkpoints.provenance import git_state, versions
 from mmdet_digits.checkpoints.resuming import check_resumable
 from mmdet_digits.durable_files import remove_parts, write_durably
+from mmdet_digits.engine.distributed import unwrapped
 from mmdet_digits.errors import InputError
-from mmdet_digits.processes import unwrapped
 
 OUTDATED = 'outdated_ckpts'
 """Under this name a checkpoint has those that are removed as soon as it is on the disk."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from mmdet_digits.processes import unwrapped
+from mmdet_digits.engine.distributed import unwrapped
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 WITH_TENSORS = ('state_dict', 'ema_state_dict', 'optimizer')

@@ -5,9 +5,9 @@ import math
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 
+from mmdet_digits.engine.distributed import unwrapped
 from mmdet_digits.engine.run_errors import start_anew
 from mmdet_digits.errors import RunError
-from mmdet_digits.processes import unwrapped
 
 
 @HOOKS.register_module()

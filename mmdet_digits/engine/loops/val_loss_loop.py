@@ -12,10 +12,10 @@ from mmengine.dist import all_gather_object, get_dist_info
 from mmengine.runner import ValLoop
 from mmengine.runner.amp import autocast
 
+from mmdet_digits.engine.distributed import unwrapped
 from mmdet_digits.engine.predict_with_loss import predict_with_loss
 from mmdet_digits.engine.randomness import VALIDATION_STEP, preserved_randomness, seed_from
 from mmdet_digits.errors import InputError
-from mmdet_digits.processes import unwrapped
 
 
 @LOOPS.register_module()

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from mmdet_digits.checks.data import Split, find_splits
-from mmdet_digits.checks.data.table import read_table
+from mmdet_digits.checks.data.structure import read_table
 from mmdet_digits.coco.files import CATEGORIES
 
 SIZE = (40, 20)  # width, height

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from check_samples import failures, make_box, make_coco, make_image, outcome, table_of
 
-from mmdet_digits.checks.data.boxes import check_boxes
-from mmdet_digits.checks.data.duplicates import (
+from mmdet_digits.checks.data.boxes import (
+    check_boxes,
     check_duplicates,
     left_to_right,
     overlapping_pairs,

@@ -4,8 +4,7 @@ import math
 import pytest
 from check_samples import failures, make_coco, outcome, table_of
 
-from mmdet_digits.checks.data.reading import read_annotation_file
-from mmdet_digits.checks.data.table import read_table
+from mmdet_digits.checks.data.structure import read_annotation_file, read_table
 
 NAN, INF = math.nan, math.inf
 

@@ -2,8 +2,13 @@ import numpy as np
 import pytest
 from check_samples import failures, make_coco, make_image, outcome, table_of, write_split
 
-from mmdet_digits.checks.data.files import check_files, match_files, shared_names
-from mmdet_digits.checks.data.moved_files import last_part, meant_files
+from mmdet_digits.checks.data.files import (
+    check_files,
+    last_part,
+    match_files,
+    meant_files,
+    shared_names,
+)
 from mmdet_digits.coco.structure import leads_out, name_problem
 
 

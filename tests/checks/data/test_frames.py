@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmdet_digits.checks.data.frames import OWN, STATED, UNKNOWN, find_frames, same_shape
+from mmdet_digits.checks.data.corrections import OWN, STATED, UNKNOWN, find_frames, same_shape
 
 INNER, OUTER = [4, 3, 8, 14], [24, 3, 8, 14]  # the middle of OUTER is beyond 20 x 20
 

@@ -10,8 +10,7 @@ from check_samples import SIZE, draw, failures, make_coco, outcome, table_of, wr
 from PIL import Image
 
 from mmdet_digits import image_reading
-from mmdet_digits.checks.data.image_files import check_image_files
-from mmdet_digits.checks.data.images import encode_plainly, read_images
+from mmdet_digits.checks.data.images import check_image_files, encode_plainly, read_images
 
 ROTATED = {274: 6}
 

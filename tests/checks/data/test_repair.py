@@ -18,8 +18,7 @@ from check_samples import (
 from PIL import Image
 
 from mmdet_digits.checks.data import Split, check_dataset, find_splits, repair_dataset
-from mmdet_digits.checks.data.repair_boxes import cut_box, repair_annotation
-from mmdet_digits.checks.data.repair_values import repair_values
+from mmdet_digits.checks.data.corrections import cut_box, repair_annotation, repair_values
 from mmdet_digits.checks.data.splits import inspect_split, known_images
 from mmdet_digits.coco.files import CATEGORIES
 from mmdet_digits.coco.values import as_number

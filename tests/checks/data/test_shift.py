@@ -3,8 +3,8 @@ import pytest
 from check_samples import make_box, make_coco, table_of
 from scipy.stats import chi2_contingency
 
-from mmdet_digits.checks.data.shift import check_shift, class_counts, length_counts, p_value
-from mmdet_digits.checks.data.shift import shift as distance
+from mmdet_digits.checks.data.splits import check_shift, class_counts, length_counts, p_value
+from mmdet_digits.checks.data.splits import shift as distance
 
 SVHN = np.array([4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045, 4659])
 

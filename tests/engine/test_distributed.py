@@ -8,15 +8,9 @@ import torch
 from mmengine.runner import Runner
 from tiny_runs import tiny_cfg
 
+from mmdet_digits.engine.distributed import VARIABLES, check_launcher, enter_run, join_processes
 from mmdet_digits.errors import InputError
-from mmdet_digits.processes import (
-    VARIABLES,
-    check_launcher,
-    enter_run,
-    join_processes,
-    lost_process,
-    process_rank,
-)
+from mmdet_digits.processes import lost_process, process_rank
 
 TORCHRUN = {'RANK': '1', 'WORLD_SIZE': '2', 'LOCAL_WORLD_SIZE': '2'}
 SRUN = {'SLURM_PROCID': '3', 'SLURM_NTASKS': '4'}

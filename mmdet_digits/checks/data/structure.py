@@ -1,17 +1,101 @@
-"""A COCO file as arrays: what is sound in it, and a check that names what is not."""
+"""Annotation files as arrays: read, with what is wrong in their structure named, value by value."""
 
+import reprlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmdet_digits.checks.data import columns
-from mmdet_digits.checks.data.cases import report, shown
-from mmdet_digits.checks.finding import Check, Status
+from mmdet_digits.checks.finding import Check, Status, first_ten
+from mmdet_digits.coco.structure import FORMAT
 from mmdet_digits.coco.values import MISSING
+from mmdet_digits.errors import InputError
+from mmdet_digits.files import read_json
+
+# How a check says which cases it found.
+
+#: The command that writes a repaired copy.
+REPAIR = 'tools/check_data.py --fix OUT'
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = 80
+
+
+def report(
+    name: str,
+    cases: list,
+    expected: str,
+    fix: str,
+    status: Status = Status.FAIL,
+    among: str = '',
+    repair: str = '',
+) -> Check:
+    """A check that is fine where there is no case, and otherwise shows the first ten.
+
+    Args:
+        name: what was looked for.
+        cases: one text per case.
+        expected: what should be there instead.
+        fix: how to put it right.
+        status: how bad a case is.
+        among: what was looked through, e.g. ``'621 images'``, where that needs saying.
+        repair: what the repair does about it, e.g. ``'drops them'``.
+    """
+    if not cases:
+        return Check(name, Status.OK, f'none of {among}' if among else 'none')
+    if repair:
+        fix = f'{fix}; {REPAIR} {repair}'
+    return Check(name, status, first_ten(cases), expected, fix)
+
+
+def shown(value: object) -> str:
+    """A value from a file as text that can be printed: shortened, on one line, escaped."""
+    try:
+        return _REPR.repr(value).encode('utf-8', 'backslashreplace').decode()
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return f'{type(value).__name__} too long to show'
+
+
+# Reading an annotation file, with the place where its syntax breaks.
+
+NAME = 'annotation file'
+PACKED = {  # what a file begins with that Python's open() does not read as text
+    b'\x1f\x8b': 'gzipped',
+    b'\xef\xbb\xbf': 'UTF-8 behind a byte order mark',
+    b'\xff\xfe': 'UTF-16',
+    b'\xfe\xff': 'UTF-16',
+}
+
+
+def read_annotation_file(path: Path) -> tuple[Any, Check]:
+    """Parse a JSON file, plain or gzipped.
+
+    Returns:
+        Its content, None where it cannot be read; and how that went. Never raises.
+    """
+    try:
+        content = read_json(path, FORMAT)
+        with Path(path).open('rb') as file:
+            head = file.read(3)
+    except InputError as error:
+        where = f'{error.what} {error.found}'
+        return None, Check(NAME, Status.FAIL, where, error.expected, error.fix)
+    except (OSError, ValueError) as error:  # removed meanwhile, or a path that no system allows
+        return None, Check(NAME, Status.FAIL, f'{path}: {error}', FORMAT, 'correct the path')
+    packed = [text for start, text in PACKED.items() if head.startswith(start)]
+    if packed:
+        expected = 'plain JSON in UTF-8, which is all that other COCO tools read'
+        fix = 'nothing, unless another tool reads this file'
+        return content, Check(NAME, Status.WARN, f'{path}: {packed[0]}', expected, fix)
+    return content, Check(NAME, Status.OK, str(path))
+
+
+# A COCO file as arrays: what is sound in it, and a check that names what is not.
 
 LISTS = ('images', 'annotations', 'categories')
 EXPECTED = {
