@@ -29,6 +29,7 @@ import mmdet_digits.datasets.transforms.random_center_affine
 import mmdet_digits.datasets.transforms.random_zoom_out
 import mmdet_digits.engine.hooks.durable_checkpoint_hook
 import mmdet_digits.engine.hooks.execution_hook
+import mmdet_digits.engine.hooks.graceful_stop_hook
 import mmdet_digits.engine.hooks.mean_loss_hook
 import mmdet_digits.engine.hooks.missed_validation_hook
 import mmdet_digits.engine.hooks.nonfinite_loss_hook

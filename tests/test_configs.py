@@ -170,6 +170,10 @@ def test_predict_step_returns_boxes_inside_the_original_image(cfg, model):
     assert len(sample.gt_instances) > 0  # the number metric compares with these
 
 
+def test_ctrl_c_saves_a_checkpoint(cfg):
+    assert [hook.type for hook in cfg.custom_hooks].count('GracefulStopHook') == 1
+
+
 def test_every_transform_is_known(cfg):
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         for part in parts(cfg[loader].dataset):

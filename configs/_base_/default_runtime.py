@@ -15,11 +15,12 @@ default_hooks = dict(
     ),
 )
 computing = [  # what decides how a run computes
-    dict(type='ExecutionHook', channels_last=True, tf32=None),
+    dict(type='ExecutionHook', channels_last=True, tf32=None, keep_freed_memory=True),
     dict(type='SyncBuffersHook'),  # running statistics of batch norm, each epoch, of all processes
 ]
 watching = [  # what only looks, reports or ends a run
     dict(type='SanityValidationHook'),
+    dict(type='GracefulStopHook'),  # on Ctrl-C and SIGTERM
     dict(type='MissedValidationHook'),
     dict(type='NonFiniteLossHook'),
     dict(type='PeakMemoryHook'),
