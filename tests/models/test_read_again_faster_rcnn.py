@@ -38,7 +38,7 @@ def scenes():
         height, width = scene.image.shape[:2]
         wall = np.full((int(WIDER * height), int(WIDER * width), 3), scene.image.mean(), np.uint8)
         wall[height : 2 * height, width : 2 * width] = scene.image
-        found.append((wall, [*scene.bboxes, width, height, 0, 0], scene.digits))
+        found.append((wall, np.add(scene.bboxes, (width, height, 0, 0)), scene.digits))
     return found
 
 
@@ -122,7 +122,7 @@ def test_boxes_stay_in_an_image_that_is_smaller_than_its_crop(cfg):
 
 def test_boxes_of_several_readings_are_fused():
     box = np.array([[0.0, 0, 10, 20]], np.float32)
-    shifted = [*box, [2, 0, 2, 0]]
+    shifted = np.add(box, (2, 0, 2, 0))
     one = box, np.array([0.8], np.float32), np.array([3])
     two = shifted.astype(np.float32), np.array([0.4], np.float32), np.array([3])
     bboxes, scores, labels = fuse([one, two])
