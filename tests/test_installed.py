@@ -63,12 +63,16 @@ def command(installed, tmp_path):
     return run
 
 
-def test_it_reads_numbers(command, digits_root, tmp_path):
+def test_it_reads_numbers_and_shows_errors(command, digits_root, tmp_path):
     done = command('predict', CONFIG, WEIGHTS, digits_root / 'test', '--out', 'numbers')
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((tmp_path / 'numbers' / 'pred.csv').open()))
     assert len(rows) == 16
     assert sum(row['pred_label'] != '-1' for row in rows) > 8
+    truth = ('--ann', digits_root / 'test.json', '--images', digits_root / 'test')
+    done = command('number_errors', 'numbers/pred.json', *truth, '--out', 'errors')
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / 'errors' / 'errors.html').is_file()
 
 
 def test_what_is_not_there_gets_a_message(command, tmp_path):
