@@ -4,20 +4,22 @@ import argparse
 import shlex
 from pathlib import Path
 
+from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from mmdet_digits.boxes import corners
 from mmdet_digits.cli import add_ignore_classes, run_tool
 from mmdet_digits.converters.linking import LinkedSplit, link_dataset
 from mmdet_digits.errors import Interrupted
-from mmdet_digits.files import check_outputs, check_writable
+from mmdet_digits.files import check_outputs, check_writable, write_image
 from mmdet_digits.progress import image_progress
 from mmdet_digits.repository import REPOSITORY
-from mmdet_digits.synthetic import DatasetSpec, SceneSource, load_supplies, write_dataset
-from mmdet_digits.synthetic.contact_sheets import write_contact_sheet
+from mmdet_digits.synthetic import DatasetSpec, Scene, SceneSource, load_supplies, write_dataset
 from mmdet_digits.synthetic.parameters import LOOKS
 from mmdet_digits.synthetic.sources import INGREDIENTS, all_but
 from mmdet_digits.synthetic.writer import SplitSummary, draw_image
+from mmdet_digits.visualization.digit_pictures import TRUE, Mark, contact_sheet, draw_marks
 
 DEFAULT_OUT = Path('data/digits')
 CONFIG = 'configs/digits/frcnn_tiny.py'
@@ -122,7 +124,8 @@ def run_synthetic(args: argparse.Namespace, console: Console) -> None:
         split = next(name for name, count in spec.counts.items() if count)
         count = min(100, spec.counts[split])
         scenes = [draw_image(spec, split, index) for index in range(1, count + 1)]
-        write_contact_sheet(args.contact_sheet, scenes, args.boxes)
+        pictures = [scene_picture(scene, args.boxes) for scene in scenes]
+        write_image(args.contact_sheet, contact_sheet(pictures, columns=10))
         console.print(f'Contact sheet: {args.contact_sheet}', soft_wrap=True)
     console.print(f'Next: {next_command(args.out)}', soft_wrap=True)
 
@@ -144,6 +147,13 @@ def run_link(args: argparse.Namespace, console: Console) -> None:
             text = PREDICT_ONLY.format(config=CONFIG, root=root_option(args.out))
             console.print(text, soft_wrap=True)
     console.print(f'Next: {next_command(args.out)}', soft_wrap=True)
+
+
+def scene_picture(scene: Scene, with_boxes: bool) -> Image.Image:
+    """A picture of a scene, as large as a cell of the contact sheet."""
+    boxes = zip(corners(scene.bboxes), scene.digits, strict=True) if with_boxes else ()
+    marks = [Mark(bbox, digit, TRUE) for bbox, digit in boxes]
+    return draw_marks(scene.image[..., ::-1], marks, size=(150, 100))
 
 
 def next_command(out: Path) -> str:
