@@ -159,10 +159,10 @@ def choose_assembly(args, cfg):
     whose = f'--assembly {args.assembly}' if args.assembly else args.config
     if assembly.score_thr < args.score_thr:
         raise InputError(
-            f'--score-thr {args.score_thr} would keep detections from the number assembly.\n'
-            f'  found:    {whose} reads scores from {assembly.score_thr}\n'
-            '  expected: a --score-thr that is not higher\n'
-            f'  fix: --score-thr {assembly.score_thr}'
+            f'--score-thr {args.score_thr} would keep detections from the number assembly.',
+            f'{whose} reads scores from {assembly.score_thr}',
+            'a --score-thr that is not higher',
+            f'--score-thr {assembly.score_thr}',
         )
     return assembly, f'{describe_assembly(assembly)} ({whose})'
 

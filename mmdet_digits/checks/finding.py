@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from mmdet_digits.errors import InputError
+from mmdet_digits.errors import InputError, in_lines
 
 
 class Status(StrEnum):
@@ -35,10 +35,7 @@ class Check:
     fix: str = ''
 
     def __str__(self) -> str:
-        lines = [self.name, f'  found:    {self.found}']
-        lines += [f'  expected: {self.expected}'] if self.expected else []
-        lines += [f'  fix: {self.fix}'] if self.fix else []
-        return '\n'.join(lines)
+        return in_lines(self.name, self.found, self.expected, self.fix)
 
     def as_dict(self) -> dict[str, str]:
         """The fields by name, for JSON."""

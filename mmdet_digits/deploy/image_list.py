@@ -127,10 +127,10 @@ def read_ids(source: Path | str) -> list[int]:
             path.stem.lstrip('0') != str(i).lstrip('0') for i, path in zip(ids, paths, strict=True)
         ):
             raise InputError(
-                f'{source}: the file names do not say the image ids.\n'
-                f'  found:    {", ".join(path.name for path in paths[:3])}\n'
-                '  expected: names such as 17.png, each number once\n'
-                '  fix: give the numbers.csv that predict.py wrote beside pred.json'
+                f'{source}: the file names do not say the image ids.',
+                ', '.join(path.name for path in paths[:3]),
+                'names such as 17.png, each number once',
+                'give the numbers.csv that predict.py wrote beside pred.json',
             )
         return ids
     expected = f'a folder of images, or a file that begins with {",".join(MAP_HEADER)}'

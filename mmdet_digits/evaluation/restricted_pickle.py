@@ -61,9 +61,8 @@ def load_dump(path: Path | str) -> Any:
         return _Unpickler(io.BytesIO(data)).load()
     except Exception as error:  # a broken pickle may raise anything
         raise InputError(
-            f'{path}: not loaded, since reading a pickle can run code.\n'
-            f'  found:    {error or type(error).__name__}\n'
-            '  expected: tensors, numbers and texts in dicts and lists, as tools/test.py --out '
-            'writes them\n'
-            '  fix: write the file again by tools/test.py --out, or give a pred.json'
+            f'{path}: not loaded, since reading a pickle can run code.',
+            str(error) or type(error).__name__,
+            'tensors, numbers and texts in dicts and lists, as tools/test.py --out writes them',
+            'write the file again by tools/test.py --out, or give a pred.json',
         ) from error

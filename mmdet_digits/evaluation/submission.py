@@ -164,6 +164,8 @@ def _check_label(image_id: str, label: str, digits: Counter, source: str) -> Non
 
 def _refused(source: str, found: str, expected: str) -> InputError:
     return InputError(
-        f'{source}: not a valid submission.\n  found:    {found}\n  expected: {expected}\n'
-        '  fix: make it again by tools/assemble_numbers.py'
+        f'{source}: not a valid submission.',
+        found,
+        expected,
+        'make it again by tools/assemble_numbers.py',
     )
