@@ -21,7 +21,7 @@ from mmdet_digits.checkpoints.resuming import find_resumable
 from mmdet_digits.checks.config import scale_learning_rate
 from mmdet_digits.checks.config_files import check_needed, read_config
 from mmdet_digits.checks.finding import Status
-from mmdet_digits.checks.preflight import check_data, check_options, preflight, unread_keys
+from mmdet_digits.checks.preflight import check_options, missing_data, preflight, unread_keys
 from mmdet_digits.checks.resume_differences import settle_differences
 from mmdet_digits.checks.values import settle_loaders
 from mmdet_digits.checks.weights import options_without, weight_sources
@@ -85,7 +85,7 @@ def load_config(args: Namespace, splits: Sequence[str]) -> Config:
     if unread and not process_rank():
         print(f'Config keys that nothing reads: {", ".join(unread)}.')
     cfg.merge_from_dict({key.lstrip('+'): value for key, value in args.cfg_options.items()})
-    findings = check_data({f'{split}_dataloader': cfg[f'{split}_dataloader'] for split in splits})
+    findings = missing_data({f'{split}_dataloader': cfg[f'{split}_dataloader'] for split in splits})
     if findings:
         raise InputError('\n'.join(map(str, findings)))
     settle_loaders(cfg)

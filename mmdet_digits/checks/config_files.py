@@ -61,11 +61,11 @@ def load_config_file(path: Path) -> Config:
     try:
         return Config.fromfile(path)
     except Exception as error:  # a config is Python: it may raise anything
-        check_config_file(path)  # which knows better what is wrong
+        check_inheritance(path)  # which knows better what is wrong
         raise _explained(error, path) from error
 
 
-def check_config_file(path: Path, inheriting: Sequence[Path] = ()) -> None:
+def check_inheritance(path: Path, inheriting: Sequence[Path] = ()) -> None:
     """Check that a config and its bases can be read, and that none inherits from itself.
 
     Bases in packages, such as ``mmdet::``, are only looked for.
@@ -97,7 +97,7 @@ def check_config_file(path: Path, inheriting: Sequence[Path] = ()) -> None:
                 'correct its _base_',
             )
         if not separator:
-            check_config_file(base, (*inheriting, path))
+            check_inheritance(base, (*inheriting, path))
 
 
 def check_needed(cfg: Config, keys: Sequence[str]) -> None:

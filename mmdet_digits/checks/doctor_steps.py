@@ -62,10 +62,10 @@ class Step:
 def steps(subject: Subject) -> list[Step]:
     """Every step that there is for a subject."""
     config = [
-        Step('Config', 'config', check_config_file, (REGISTER,)),
+        Step('Config', 'config', check_config_keys, (REGISTER,)),
         Step('Config', 'parts of the config', check_config_parts, ('config',)),
     ]
-    data = Step('Data', 'data', check_data)
+    data = Step('Data', 'data', check_annotations_and_images)
     return [*environment_steps(), *(config if subject.config else ()), data]
 
 
@@ -109,7 +109,7 @@ def load_splits(config: str, data_root: str | None):
     return read_splits(coco_splits(load(config, data_root).to_dict()))
 
 
-def check_config_file(subject: Subject) -> list[Check]:
+def check_config_keys(subject: Subject) -> list[Check]:
     """Load the config, and look for keys that nothing reads."""
     from mmdet_digits.checks.preflight import unread_keys
 
@@ -130,18 +130,18 @@ def check_config_parts(subject: Subject) -> list[Check]:
     return check_config(cfg.to_dict(), splits, training=True, ask=True)
 
 
-def check_data(subject: Subject) -> list[Check]:
+def check_annotations_and_images(subject: Subject) -> list[Check]:
     """Check annotations and images, of the config or of a folder."""
     from mmdet_digits.checks.data import check_dataset, find_splits
 
     if subject.config:
-        from mmdet_digits.checks.preflight import as_skipped, check_files
+        from mmdet_digits.checks.preflight import as_skipped, check_data_is_there
 
         cfg = load(subject.config, subject.data_root).to_dict()
         splits, odd_files = load_splits(subject.config, subject.data_root)
         there = {name: split for name, split in splits.items() if split.ann_file.exists()}
         found = [as_skipped(check, cfg, there) for check in check_dataset(there, decode=True)]
-        return check_files(cfg) + odd_files + found
+        return check_data_is_there(cfg) + odd_files + found
     usual = os.environ.get('DIGITS_DATA_ROOT') or DATA_ROOT
     if not subject.data_root and not Path(usual).is_dir():
         return [Check('Data', Status.OK, f'none at {usual}, none named by --data-root')]

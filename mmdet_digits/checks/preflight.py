@@ -208,16 +208,16 @@ def unread_keys(keys: Mapping, text: str) -> tuple[list[Check], list[str]]:
     return suspicious, harmless
 
 
-def check_files(cfg: Mapping) -> list[Check]:
-    """Like :func:`check_data` for all splits of a config; a training does without a test."""
+def check_data_is_there(cfg: Mapping) -> list[Check]:
+    """Like :func:`missing_data` for all splits of a config; a training does without a test."""
     needed, tested = (
         {key: cfg[key] for key in keys if cfg.get(key)}
         for keys in (('train_dataloader', 'val_dataloader'), ('test_dataloader',))
     )
-    missing = check_data(needed)
+    missing = missing_data(needed)
     if missing:
         return missing
-    found = [replace(check, status=Status.WARN) for check in check_data(tested)]
+    found = [replace(check, status=Status.WARN) for check in missing_data(tested)]
     datasets = annotated_datasets([loader['dataset'] for loader in tested.values()])
     unlabelled = [str(s.ann_file) for s in map(split_of, datasets) if not s.ann_file.exists()]
     if unlabelled and not found:
@@ -225,7 +225,7 @@ def check_files(cfg: Mapping) -> list[Check]:
     return found
 
 
-def check_data(dataloaders: Mapping[str, Mapping]) -> list[Check]:
+def missing_data(dataloaders: Mapping[str, Mapping]) -> list[Check]:
     """Find annotation files and image folders that are not there.
 
     Test images need no annotations: a grader may keep them.

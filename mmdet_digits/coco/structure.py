@@ -81,7 +81,7 @@ def normalize_coco(
         The content, and what was not as it is now, in words.
 
     Raises:
-        InputError: the file cannot be understood; see :func:`check_structure` and
+        InputError: the file cannot be understood; see :func:`check_fields` and
             :func:`fit_categories`.
     """
     notes = []
@@ -92,7 +92,7 @@ def normalize_coco(
     if isinstance(coco, dict):
         coco, found = read_values(coco)
         notes += found
-    check_structure(coco, path, bboxes=bboxes)
+    check_fields(coco, path, bboxes=bboxes)
     coco, found = fit_categories(coco, path, classes, ignore_classes)
     return coco, notes + found
 
@@ -206,7 +206,7 @@ def _category_notes(
     return [f'{text} {shortened(", ".join(names))}' for text, names in texts.items() if names]
 
 
-def check_structure(
+def check_fields(
     coco: Any, path: Path | str, lists: Sequence[str] = tuple(FIELDS), bboxes: bool = True
 ) -> None:
     """Check that a COCO file has the fields that are read from it, of the right types.

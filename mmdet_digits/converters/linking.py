@@ -159,7 +159,7 @@ def _plan_parts(
 ) -> None:
     """Plan the splits that share the train images."""
     coco = read_coco(source / 'train.json', ignore_classes=ignore, say=plan.notes.append)
-    _check_files(source, coco)
+    _check_file_names(source, coco)
     total = len(coco['images'])
     counts = {split: num_images(amount, total) for split, amount in parts.items()}
     for split, part in split_coco(coco, counts, seed).items():
@@ -180,7 +180,7 @@ def _plan_parts(
         )
 
 
-def _check_files(source: Path, coco: dict) -> None:
+def _check_file_names(source: Path, coco: dict) -> None:
     """Refuse file names that are missing, stand twice or cannot be used."""
     names = [str(image['file_name']) for image in coco['images']]
     twice = [name for name, count in Counter(names).items() if count > 1]
