@@ -295,16 +295,9 @@ def _box_problem(box: dict, images: set, categories: set, bboxes: bool) -> str |
     for key in ('iscrowd', 'ignore'):
         if box.get(key, 0) not in (0, 1):
             return f'{key} {box[key]!r}, neither 0 nor 1'
-    return _bbox_problem(box) if bboxes else None
-
-
-def _bbox_problem(box: dict) -> str | None:
-    if 'bbox' not in box:
-        return 'no bbox'
-    bbox = box['bbox']
-    if not is_bbox(bbox):
-        return f'bbox {bbox!r}, not four finite numbers'
-    return f'bbox {bbox!r} with negative width or height' if min(bbox[2:]) < 0 else None
+    if not bboxes:
+        return None
+    return bbox_problem(box['bbox']) if 'bbox' in box else 'no bbox'
 
 
 def _category_problem(category: dict) -> str | None:
@@ -332,6 +325,13 @@ def is_number(value: Any) -> bool:
 def is_bbox(value: Any) -> bool:
     """Whether a value is a list of four such numbers."""
     return isinstance(value, list | tuple) and len(value) == 4 and all(map(is_number, value))
+
+
+def bbox_problem(bbox: Any) -> str | None:
+    """What is wrong with a ``[x, y, w, h]``, in words; None if nothing is."""
+    if not is_bbox(bbox):
+        return f'bbox {bbox!r}, not four finite numbers'
+    return f'bbox {bbox!r} with negative width or height' if min(bbox[2:]) < 0 else None
 
 
 def leads_out(name: str) -> bool:

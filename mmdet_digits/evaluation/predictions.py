@@ -9,7 +9,7 @@ import numpy as np
 
 from mmdet_digits.assembly.detections import Detections
 from mmdet_digits.boxes import corners
-from mmdet_digits.coco.structure import is_bbox, is_id, is_number, shortened
+from mmdet_digits.coco.structure import bbox_problem, is_id, is_number, shortened
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import read_json
 
@@ -154,10 +154,8 @@ def _problem(record: Any) -> str | None:
     image_id, bbox, score, category = (record[key] for key in KEYS)
     if not is_id(image_id):
         return f'image_id {image_id!r}, not a whole number'
-    if not is_bbox(bbox):
-        return f'bbox {bbox}, not four finite numbers'
-    if bbox[2] < 0 or bbox[3] < 0:
-        return f'bbox with negative {"width" if bbox[2] < 0 else "height"} {min(bbox[2:])}'
+    if problem := bbox_problem(bbox):
+        return problem
     if not is_number(score) or not 0 <= score <= 1:
         return f'score {score}, not in 0 to 1'
     if type(category) is not int or not 1 <= category <= 10:
