@@ -19,7 +19,7 @@ from variants import as_arguments, changed
 from mmdet_digits.checks.config_data import coco_splits
 from mmdet_digits.checks.config_files import read_config
 from mmdet_digits.checks.preflight import missing_data
-from mmdet_digits.engine.silence import disable_logging
+from mmdet_digits.engine.no_output import disable_logging
 from mmdet_digits.errors import InputError, RunError
 from mmdet_digits.files import read_json
 from mmdet_digits.repository import REPOSITORY
