@@ -25,10 +25,10 @@ from rich.console import Console
 from mmdet_digits.assembly.number_assembly import NO_NUMBER, assemble_numbers
 from mmdet_digits.checks.finding import first_ten
 from mmdet_digits.cli import add_config_options, add_trust_option, fraction, positive, run_tool
+from mmdet_digits.coco.files import number_images
 from mmdet_digits.deploy.image_list import (
     check_apart,
     find_images,
-    number_images,
     picture_names,
 )
 from mmdet_digits.errors import InputError, RunError

@@ -135,11 +135,12 @@ def check_annotations_and_images(subject: Subject) -> list[Check]:
     from mmdet_digits.checks.data import check_dataset, find_splits
 
     if subject.config:
+        from mmdet_digits.checks.data.splits import splits_there
         from mmdet_digits.checks.preflight import as_skipped, check_data_is_there
 
         cfg = load(subject.config, subject.data_root).to_dict()
         splits, odd_files = load_splits(subject.config, subject.data_root)
-        there = {name: split for name, split in splits.items() if split.ann_file.exists()}
+        there = splits_there(splits)
         found = [as_skipped(check, cfg, there) for check in check_dataset(there, decode=True)]
         return check_data_is_there(cfg) + odd_files + found
     usual = os.environ.get('DIGITS_DATA_ROOT') or DATA_ROOT

@@ -108,6 +108,7 @@ FAULTS = {  # of the data and of the config -> what the doctor calls them
     'an empty image': 'train: unreadable images',
     'a missing image': 'train: images without file',
     'an image of another size': 'train: image sizes',
+    'an empty image without labels': 'test: unreadable images',
     'a JPEG named .png': 'train: misnamed images',
     'a wrong category name': 'val: category names',
     'an image in two splits': 'between splits: same image in train and val',
@@ -133,6 +134,8 @@ def plant_faults(root):
     Image.open(picture).save(picture, format='JPEG')
     valid['categories'][9]['name'] = 'nine'
     shutil.copy(root / 'train' / '1.png', root / 'valid' / '1.png')
+    (root / 'test.json').unlink()
+    (root / 'test' / '4.png').write_bytes(b'')
     for split, content in (('train', train), ('valid', valid)):
         (root / f'{split}.json').write_text(json.dumps(content))
 
