@@ -19,7 +19,7 @@ from mmengine.runner import Runner
 from mmdet_digits.checkpoints.reading import EXPECTED, trust_checkpoints
 from mmdet_digits.checkpoints.resuming import find_resumable
 from mmdet_digits.checks.config import scale_learning_rate
-from mmdet_digits.checks.config_files import check_needed, read_config
+from mmdet_digits.checks.config_files import check_needed, merge_options, read_config
 from mmdet_digits.checks.finding import Status
 from mmdet_digits.checks.preflight import check_options, missing_data, preflight, unread_keys
 from mmdet_digits.checks.resume_differences import settle_differences
@@ -84,7 +84,7 @@ def load_config(args: Namespace, splits: Sequence[str]) -> Config:
         raise InputError('\n'.join(map(str, findings)))
     if unread and not process_rank():
         print(f'Config keys that nothing reads: {", ".join(unread)}.')
-    cfg.merge_from_dict({key.lstrip('+'): value for key, value in args.cfg_options.items()})
+    merge_options(cfg, args.cfg_options)
     findings = missing_data({f'{split}_dataloader': cfg[f'{split}_dataloader'] for split in splits})
     if findings:
         raise InputError('\n'.join(map(str, findings)))

@@ -5,8 +5,9 @@ import difflib
 import importlib.util
 import os
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -32,6 +33,11 @@ def read_config(name: str, data_root: str | None = None) -> Config:
         os.environ['DIGITS_DATA_ROOT'] = str(Path(data_root).resolve())
     os.environ.setdefault('DIGITS_DATA_ROOT', str(DATA_ROOT))
     return load_config_file(find_config(name))
+
+
+def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
+    """Change values of a config, in place, as ``--cfg-options`` says: value per dotted path."""
+    cfg.merge_from_dict({path.lstrip('+'): value for path, value in options.items()})
 
 
 def find_config(name: str) -> Path:
