@@ -79,6 +79,7 @@ def test_what_is_not_there_gets_a_message(command, tmp_path):
     for arguments, expected in (
         (('train', 'configs/digits/frcnn_tini.py'), 'did you mean configs/digits/frcnn_tiny.py?'),
         (('train', 'configs/digits/frcnn_tiny.py'), str(tmp_path / 'data' / 'digits')),
+        (('train', 'configs/digits/frcnn_tiny.py'), 'mmdet-digits prepare_data synthetic\n'),
     ):
         done = command(*arguments)
         assert done.returncode == 1
@@ -86,8 +87,15 @@ def test_what_is_not_there_gets_a_message(command, tmp_path):
         assert 'Traceback' not in done.stderr
 
 
+def test_what_to_do_next_is_a_command_of_the_package(command):
+    few = ('--train', '2', '--valid', '1', '--test', '1')
+    drawn = command('prepare_data', 'synthetic', *few, '--out', 'drawn')
+    assert '\nNext: mmdet-digits train configs/' in drawn.stdout, drawn.stderr
+
+
 def test_every_tool_has_a_command(command):
-    shown = command('--help').stdout
+    shown = command().stdout
+    assert shown == command('--help').stdout
     for tool in REPOSITORY.joinpath('tools').rglob('*.py'):
         assert f'\n{tool.stem} ' in shown
     assert 'usage: train.py ' in command('train', '--help').stdout

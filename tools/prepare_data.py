@@ -14,7 +14,7 @@ from mmdet_digits.converters.linking import LinkedSplit, link_dataset
 from mmdet_digits.errors import Interrupted
 from mmdet_digits.files import check_outputs, check_writable, write_image
 from mmdet_digits.progress import image_progress
-from mmdet_digits.repository import REPOSITORY
+from mmdet_digits.repository import REPOSITORY, tool_command
 from mmdet_digits.synthetic import DatasetSpec, Scene, SceneSource, load_supplies, write_dataset
 from mmdet_digits.synthetic.parameters import LOOKS
 from mmdet_digits.synthetic.sources import INGREDIENTS, all_but
@@ -23,12 +23,12 @@ from mmdet_digits.visualization.digit_pictures import TRUE, Mark, contact_sheet,
 
 DEFAULT_OUT = Path('data/digits')
 CONFIG = 'configs/digits/frcnn_tiny.py'
-NO_TEST_LABELS = """There are no test labels; tools/test.py needs other ones to measure, e.g. valid:
-  python tools/test.py {config} CHECKPOINT{root} --cfg-options \\
+NO_TEST_LABELS = """There are no test labels; to measure, take those of valid:
+  {test} {config} CHECKPOINT{root} --cfg-options \\
     test_dataloader.dataset.ann_file=valid.json test_dataloader.dataset.data_prefix.img=valid/ \\
     test_evaluator.0.ann_file={valid}"""
 PREDICT_ONLY = """On the images of test/, without labels, it predicts:
-  python tools/test.py {config} CHECKPOINT{root} --submission submission.zip"""
+  {test} {config} CHECKPOINT{root} --submission submission.zip"""
 
 
 def parse_args() -> argparse.Namespace:
@@ -141,11 +141,10 @@ def run_link(args: argparse.Namespace, console: Console) -> None:
         console.print(note, soft_wrap=True)
     if not any(s.split == 'test' and s.boxes is not None for s in splits):
         valid = shlex.quote(str((args.out / 'valid.json').absolute()))
-        text = NO_TEST_LABELS.format(config=CONFIG, root=root_option(args.out), valid=valid)
-        console.print(text, soft_wrap=True)
+        values = dict(test=tool_command('test'), config=CONFIG, root=root_option(args.out))
+        console.print(NO_TEST_LABELS.format(**values, valid=valid), soft_wrap=True)
         if any(s.split == 'test' for s in splits):
-            text = PREDICT_ONLY.format(config=CONFIG, root=root_option(args.out))
-            console.print(text, soft_wrap=True)
+            console.print(PREDICT_ONLY.format(**values), soft_wrap=True)
     console.print(f'Next: {next_command(args.out)}', soft_wrap=True)
 
 
@@ -158,7 +157,7 @@ def scene_picture(scene: Scene, with_boxes: bool) -> Image.Image:
 
 def next_command(out: Path) -> str:
     """The command that trains on the data."""
-    return f'python tools/train.py {CONFIG}{root_option(out)}'
+    return f'{tool_command("train")} {CONFIG}{root_option(out)}'
 
 
 def root_option(out: Path) -> str:

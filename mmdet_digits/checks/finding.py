@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from mmdet_digits.errors import InputError, in_lines
+from mmdet_digits.repository import tool_command
 
 
 class Status(StrEnum):
@@ -70,6 +71,7 @@ def attempt(
         return [Check(error.what, Status.FAIL, error.found, error.expected, error.fix)]
     except (Exception, SystemExit) as error:  # broken installations raise anything
         logging.getLogger(__name__).debug(title, exc_info=True)
-        found, fix = f'{type(error).__name__}: {error}', 'tools/doctor.py --debug shows where'
+        found = f'{type(error).__name__}: {error}'
+        fix = f'{tool_command("doctor")} --debug shows where'
         return [Check(f'{title}: the check broke off.', broken, found, 'a check that runs', fix)]
     return outcome if isinstance(outcome, list) else [outcome]

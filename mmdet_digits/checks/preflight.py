@@ -30,6 +30,7 @@ from mmdet_digits.checks.finding import Check, Status, attempt
 from mmdet_digits.checks.keys import READ_KEYS, check_keys
 from mmdet_digits.checks.values import check_values
 from mmdet_digits.checks.weights import check_weights
+from mmdet_digits.repository import tool_command
 
 NAMES_OF_PARTS = frozenset({'train_pipeline', 'val_pipeline', 'test_pipeline'})
 """What mmdet's configs call a part that they use further down. A dumped config keeps the name, and
@@ -243,6 +244,7 @@ def missing_data(dataloaders: Mapping[str, Mapping]) -> list[Check]:
                     missing.setdefault(path, []).append(name)
     if not missing:
         return []
+    prepare = tool_command('prepare_data')
     return [
         Check(
             'The data set is not there.',
@@ -250,8 +252,8 @@ def missing_data(dataloaders: Mapping[str, Mapping]) -> list[Check]:
             'nothing at '
             + ', '.join(f'{path} ({", ".join(names)})' for path, names in missing.items()),
             'train.json and valid.json beside the folders train/, valid/ and test/',
-            'draw one:             python tools/prepare_data.py synthetic\n'
-            '       or link one you have: python tools/prepare_data.py link FOLDER\n'
+            f'draw one:             {prepare} synthetic\n'
+            f'       or link one you have: {prepare} link FOLDER\n'
             '       or say where it is:   --data-root FOLDER',
         )
     ]

@@ -11,6 +11,7 @@ from mmdet_digits.coco.categories import DIGITS, ZERO_ALIAS
 from mmdet_digits.coco.values import read_values
 from mmdet_digits.errors import InputError, quoted_list
 from mmdet_digits.files import read_json
+from mmdet_digits.repository import tool_command
 
 FORMAT = 'a COCO file with images, annotations and categories, as shown in data/README.md'
 FIELDS = {
@@ -182,8 +183,9 @@ def _wrong_categories(
         fix = (
             'rename those that are digits; leave out the others: '
             f'--ignore-classes {quoted_list(dict.fromkeys(unknown))} of the tools with --ann or '
-            'tools/prepare_data.py link, or of tools/check_data.py --fix OUT, which writes a copy '
-            f'without them; or ignore_classes={[*dict.fromkeys(unknown)]} of the data set'
+            f'{tool_command("prepare_data")} link, or of {tool_command("check_data")} --fix OUT, '
+            'which writes a copy without them; or '
+            f'ignore_classes={[*dict.fromkeys(unknown)]} of the data set'
         )
     return InputError(
         f'{path}: categories that {wrong}: {", ".join(map(repr, dict.fromkeys(unknown or twice)))}',
@@ -362,7 +364,7 @@ def unusable_name(name: str, source: Path | str) -> InputError:
         f'{source}: the file name {shortened(repr(name))} {name_problem(name)}.',
         shortened(repr(name)),
         'the name of a file in the folder of the images',
-        'correct it; tools/check_data.py shows which files such names may mean',
+        f'correct it; {tool_command("check_data")} shows which files such names may mean',
     )
 
 

@@ -19,6 +19,7 @@ from mmdet_digits.coco.folders import FIX, SPLITS, FolderError, describe
 from mmdet_digits.coco.structure import leads_out, name_problem, read_coco, shortened
 from mmdet_digits.durable_files import part_of, remove_parts
 from mmdet_digits.files import check_folder, write_file
+from mmdet_digits.repository import tool_command
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,7 @@ def _check_file_names(source: Path, coco: dict) -> None:
                 f'{source / "train.json"}: {len(bad)} of {len(names)} file names {what}.',
                 f'the first is {shortened(bad[0] if bad[0].isprintable() else repr(bad[0]))}',
                 'each the name of another file in train/',
-                'put the file or the JSON right; tools/check_data.py shows which files are meant',
+                f'put the file or the JSON right; {tool_command("check_data")} shows what is meant',
             )
 
 

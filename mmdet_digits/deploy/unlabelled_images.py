@@ -12,6 +12,7 @@ from mmdet_digits.coco.files import unlabelled_coco
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import image_files, write_file
 from mmdet_digits.image_reading import load_image, quiet_decoders
+from mmdet_digits.repository import tool_command
 
 LISTING = 'test_images.json'
 MOST_NAMED = 50
@@ -70,7 +71,7 @@ def images_as_coco(folder: Path) -> dict:
             f'{folder}: {len(broken):,} of {len(paths):,} images cannot be read.',
             '\n            '.join(shown),
             'complete PNG or JPEG files',
-            'copy them again, or let tools/check_data.py --fix OUT write a copy without them',
+            f'copy them again, or have a copy without them: {tool_command("check_data")} --fix OUT',
         )
     return unlabelled_coco(paths, sizes)
 

@@ -12,6 +12,7 @@ from mmdet_digits.boxes import corners
 from mmdet_digits.coco.structure import bbox_problem, is_id, is_number, shortened
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import read_json
+from mmdet_digits.repository import tool_command
 
 FORMAT = (
     'a list of {"image_id": 1, "bbox": [x, y, w, h], "score": 0.9, "category_id": 1 to 10 for the '
@@ -189,5 +190,5 @@ def _dump_records(samples: Any, source: str) -> Iterable[dict]:
             repr(error),
             'a list of samples with img_id and pred_instances (bboxes, scores, labels), as '
             'tools/test.py --out writes it',
-            'write the file again by tools/test.py --out',
+            f'write the file again by {tool_command("test")} --out',
         ) from error

@@ -11,6 +11,7 @@ from torch._utils import _rebuild_tensor_v2
 
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import read_file
+from mmdet_digits.repository import tool_command
 
 
 def _load_storage(data: bytes) -> Any:
@@ -64,5 +65,5 @@ def load_dump(path: Path | str) -> Any:
             f'{path}: not loaded, since reading a pickle can run code.',
             str(error) or type(error).__name__,
             'tensors, numbers and texts in dicts and lists, as tools/test.py --out writes them',
-            'write the file again by tools/test.py --out, or give a pred.json',
+            f'write the file again by {tool_command("test")} --out, or give a pred.json',
         ) from error

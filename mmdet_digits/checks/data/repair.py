@@ -39,6 +39,7 @@ from mmdet_digits.coco.files import CATEGORIES, unlabelled_coco
 from mmdet_digits.coco.structure import fit_categories
 from mmdet_digits.converters.linking import Plan, build
 from mmdet_digits.errors import InputError
+from mmdet_digits.repository import tool_command
 
 CHANGES = 'changes.json'
 MOST_LOST = 0.01  # share of the images or boxes that a repair leaves out without being asked
@@ -247,7 +248,7 @@ def _drop_shared(repaired: Mapping[str, RepairedSplit]) -> None:
 def _check_left(repaired: RepairedSplit, split: Split) -> None:
     if not repaired.coco['images']:
         what = f'{split.source}: a repair would leave no image; nothing was written.'
-        fix = 'correct what is wrong with all of them first: tools/check_data.py says what'
+        fix = f'correct what is wrong with all of them: {tool_command("check_data")} says what'
         lost = [change for change in repaired.changes if change.what.startswith(LOST['images'])]
         raise InputError(what, _reasons(lost), 'at least one sound image', fix)
 
@@ -264,8 +265,8 @@ def _check_loss(repaired: RepairedSplit, split: Split) -> None:
                 'nothing was written.',
                 _reasons(lost),
                 f'at most {MOST_LOST:.0%}',
-                'correct the cause first (tools/check_data.py shows it), or add --skip-bad to '
-                'leave them out',
+                f'correct the cause first ({tool_command("check_data")} shows it), or add '
+                '--skip-bad to leave them out',
             )
 
 

@@ -32,6 +32,7 @@ from mmdet_digits.coco.structure import choose_categories
 from mmdet_digits.coco.values import read_values
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import image_files
+from mmdet_digits.repository import tool_command
 
 # Whether two splits hold the digits and the number lengths in the same proportions.
 #
@@ -119,7 +120,7 @@ def _compare(name: str, counts: Mapping[str, np.ndarray], classes: list[str], un
     if not moved:
         return Check(name, Status.OK, '; '.join(found))
     expected = f'shares that differ by less than {SMALLEST_SHIFT:.0%} in all, or by chance'
-    fix = 'split at random (prepare_data.py link --valid 0.1), unless the shift is wanted'
+    fix = f'split at random ({tool_command("prepare_data")} link --valid 0.1), unless it is wanted'
     return Check(name, Status.WARN, '; '.join(found), expected, fix)
 
 
