@@ -29,7 +29,7 @@ from torchvision.transforms import v2
 
 from mmdet_digits.checks.config_files import read_config
 from mmdet_digits.cli import natural, positive, run_tool
-from mmdet_digits.engine.silence import disable_logging
+from mmdet_digits.engine.no_output import disable_logging
 from mmdet_digits.launching import build_runner
 from mmdet_digits.synthetic.writer import DatasetSpec, write_dataset
 

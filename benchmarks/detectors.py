@@ -22,7 +22,7 @@ from torchvision.models.detection import fasterrcnn_resnet50_fpn_v2
 
 from mmdet_digits.checks.config_files import find_config
 from mmdet_digits.engine.hooks.execution_hook import prepare_as_configured
-from mmdet_digits.engine.silence import disable_logging
+from mmdet_digits.engine.no_output import disable_logging
 from mmdet_digits.errors import InputError, RunError
 from mmdet_digits.repository import REPOSITORY
 

@@ -30,7 +30,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
 from mmdet_digits.cli import run_tool
-from mmdet_digits.engine.silence import disable_logging
+from mmdet_digits.engine.no_output import disable_logging
 
 
 def main():

@@ -133,9 +133,9 @@ def set_up(args) -> Experiment:
     own_options = {path.lstrip('+'): value for path, value in args.cfg_options.items()}
     shorter = run_options(cfg, args.epochs, args.train_images)
     experiment = Experiment(config, plain.data_root, args.out, {**shorter, **own_options})
-    experiment.check_data(plain.data_root, ['train', 'val', 'test'])
+    experiment.check_data_is_there(plain.data_root, ['train', 'val', 'test'])
     if args.real:
-        experiment.check_data(args.real.resolve(), ['test'])
+        experiment.check_data_is_there(args.real.resolve(), ['test'])
     if args.checkpoint:
         find_checkpoint(args.checkpoint)
     check_writable(args.out)

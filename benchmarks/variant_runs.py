@@ -18,8 +18,8 @@ from variants import as_arguments, changed
 
 from mmdet_digits.checks.config_data import coco_splits
 from mmdet_digits.checks.config_files import read_config
-from mmdet_digits.checks.preflight import check_data
-from mmdet_digits.engine.silence import disable_logging
+from mmdet_digits.checks.preflight import missing_data
+from mmdet_digits.engine.no_output import disable_logging
 from mmdet_digits.errors import InputError, RunError
 from mmdet_digits.files import read_json
 from mmdet_digits.repository import REPOSITORY
@@ -54,10 +54,10 @@ class Experiment:
         cfg = read_config(str(self.config), str(data_root or self.data_root))
         return changed(cfg, {**self.options, **(options or {})})
 
-    def check_data(self, data_root: Path, splits: Sequence[str]) -> None:
+    def check_data_is_there(self, data_root: Path, splits: Sequence[str]) -> None:
         """Raise InputError unless the annotation files and images of these splits are there."""
         cfg = self.read_config(data_root=data_root)
-        findings = check_data(
+        findings = missing_data(
             {f'{split}_dataloader': cfg[f'{split}_dataloader'] for split in splits}
         )
         if findings:

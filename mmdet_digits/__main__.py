@@ -22,6 +22,9 @@ def main() -> None:
     parser.add_argument(
         'arguments', nargs=argparse.REMAINDER, metavar='...', help='its arguments, e.g. --help'
     )
+    if len(sys.argv) == 1:
+        parser.print_help()
+        return
     args = parser.parse_args()
     sys.argv = [f'mmdet-digits {args.tool}', *args.arguments]
     runpy.run_path(str(tools[args.tool]), run_name='__main__')

@@ -11,13 +11,11 @@ import os
 import select
 import sys
 import time
-from argparse import SUPPRESS, ArgumentError, ArgumentParser, ArgumentTypeError
-from collections.abc import Callable, Iterator
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import TextIO
+from typing import Any, TextIO
 from urllib.error import URLError
-
-from mmengine.config import DictAction
 
 from mmdet_digits.errors import InputError
 from mmdet_digits.processes import lost_process, process_rank
@@ -141,23 +139,15 @@ def config_parser(description: str) -> ArgumentParser:
     return parser
 
 
-class ConfigOptions(DictAction):
-    """MMEngine's action for ``PATH=VALUE`` arguments, with a message for those that are not."""
-
-    def __call__(self, parser, namespace, values, option_string=None) -> None:
-        """Parse the values into a dict."""
-        for value in values:
-            if '=' not in value:
-                raise ArgumentError(self, f'found {value!r}, expected PATH=VALUE')
-        super().__call__(parser, namespace, values, option_string)
-
-
 def add_config_options(parser: ArgumentParser) -> None:
     """Add ``--cfg-options``, which :func:`load_config` obeys."""
+    from mmengine.config import DictAction  # here, since the doctor needs nothing but Python
+
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=ConfigOptions,
+        type=path_and_value,
+        action=DictAction,
         default={},
         metavar='PATH=VALUE',
         help='change values of the config, e.g. train_dataloader.batch_size=8; a path that does '
@@ -183,6 +173,20 @@ def add_ignore_classes(parser: ArgumentParser) -> None:
         metavar='A,B',
         help='leave out categories of these names, with their boxes',
     )
+
+
+def parse_config_options(texts: Sequence[str]) -> dict[str, Any]:
+    """The values by their paths of ``PATH=VALUE`` arguments."""
+    parser = ArgumentParser()
+    add_config_options(parser)
+    return parser.parse_args(['--cfg-options', *texts]).cfg_options if texts else {}
+
+
+def path_and_value(text: str) -> str:
+    """A ``PATH=VALUE``, as it is."""
+    if '=' not in text:
+        raise ArgumentTypeError(f'found {text!r}, expected PATH=VALUE')
+    return text
 
 
 def fraction(text: str) -> float:

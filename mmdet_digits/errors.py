@@ -6,6 +6,12 @@ import shlex
 from collections.abc import Iterable
 
 
+def in_lines(what: str, found: str = '', expected: str = '', fix: str = '') -> str:
+    """A message in lines: what is wrong, what was found and expected, and how to put it right."""
+    parts = {'found:   ': found, 'expected:': expected, 'fix:': fix}
+    return '\n'.join([what, *(f'  {name} {text}' for name, text in parts.items() if text)])
+
+
 class InputError(ValueError):
     """Something the user gave is wrong and the user can put it right.
 
@@ -20,10 +26,7 @@ class InputError(ValueError):
 
     def __init__(self, what: str, found: str = '', expected: str = '', fix: str = '') -> None:
         self.what, self.found, self.expected, self.fix = what, found, expected, fix
-        parts = {'found:   ': found, 'expected:': expected, 'fix:': fix}
-        super().__init__(
-            '\n'.join([what, *(f'  {name} {text}' for name, text in parts.items() if text)])
-        )
+        super().__init__(in_lines(what, found, expected, fix))
 
 
 class RunError(InputError):

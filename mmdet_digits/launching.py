@@ -19,11 +19,10 @@ from mmengine.runner import Runner
 from mmdet_digits.checkpoints.reading import EXPECTED, trust_checkpoints
 from mmdet_digits.checkpoints.resuming import find_resumable
 from mmdet_digits.checks.config import scale_learning_rate
-from mmdet_digits.checks.config_files import check_needed, read_config
+from mmdet_digits.checks.config_files import check_needed, merge_options, read_config
 from mmdet_digits.checks.finding import Status
-from mmdet_digits.checks.preflight import check_data, check_options, preflight, unread_keys
+from mmdet_digits.checks.preflight import check_options, missing_data, preflight, unread_keys
 from mmdet_digits.checks.resume_differences import settle_differences
-from mmdet_digits.checks.schedule import follow_epochs
 from mmdet_digits.checks.values import settle_loaders
 from mmdet_digits.checks.weights import options_without, weight_sources
 from mmdet_digits.engine.console_runner import ConsoleRunner
@@ -85,10 +84,8 @@ def load_config(args: Namespace, splits: Sequence[str]) -> Config:
         raise InputError('\n'.join(map(str, findings)))
     if unread and not process_rank():
         print(f'Config keys that nothing reads: {", ".join(unread)}.')
-    epochs = cfg.get('train_cfg', {}).get('max_epochs')
-    cfg.merge_from_dict({key.lstrip('+'): value for key, value in args.cfg_options.items()})
-    follow_epochs(cfg, epochs, args.cfg_options)
-    findings = check_data({f'{split}_dataloader': cfg[f'{split}_dataloader'] for split in splits})
+    merge_options(cfg, args.cfg_options)
+    findings = missing_data({f'{split}_dataloader': cfg[f'{split}_dataloader'] for split in splits})
     if findings:
         raise InputError('\n'.join(map(str, findings)))
     settle_loaders(cfg)

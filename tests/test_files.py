@@ -236,8 +236,6 @@ WRITE = """
 import resource, signal, sys
 from PIL import Image
 from matplotlib.figure import Figure
-from mmdet_digits.synthetic.contact_sheets import write_contact_sheet
-from mmdet_digits.synthetic.scenes import Scene
 from mmdet_digits.files import write_figure, write_image
 from mmdet_digits.visualization.confusion_figure import save_confusion_figure
 from mmdet_digits.visualization.sweep_figure import HeatMap, save_sweep_figure
@@ -249,7 +247,6 @@ save = {
     'figure': lambda path: write_figure(path, Figure(), dpi=300),
     'confusion': lambda path: save_confusion_figure(path, np.eye(11, dtype=int)),
     'sweep': lambda path: save_sweep_figure(path, maps, steps, steps, 'b'),
-    'sheet': lambda path: write_contact_sheet(path, [Scene(noise, '1', np.zeros((1, 4)), 'a')]),
 }[sys.argv[1]]
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
@@ -258,7 +255,7 @@ save(sys.argv[2])
 
 
 @pytest.mark.skipif(os.name != 'posix', reason='limits of a process are those of POSIX')
-@pytest.mark.parametrize('kind', ['image', 'figure', 'confusion', 'sweep', 'sheet'])
+@pytest.mark.parametrize('kind', ['image', 'figure', 'confusion', 'sweep'])
 def test_a_full_disk_keeps_the_old_picture(tmp_path, kind):
     """In a process that may write no file over 1,000 bytes."""
     (tmp_path / 'old.png').write_bytes(b'old')

@@ -63,18 +63,23 @@ def command(installed, tmp_path):
     return run
 
 
-def test_it_reads_numbers(command, digits_root, tmp_path):
+def test_it_reads_numbers_and_shows_errors(command, digits_root, tmp_path):
     done = command('predict', CONFIG, WEIGHTS, digits_root / 'test', '--out', 'numbers')
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((tmp_path / 'numbers' / 'pred.csv').open()))
     assert len(rows) == 16
     assert sum(row['pred_label'] != '-1' for row in rows) > 8
+    truth = ('--ann', digits_root / 'test.json', '--images', digits_root / 'test')
+    done = command('number_errors', 'numbers/pred.json', *truth, '--out', 'errors')
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / 'errors' / 'errors.html').is_file()
 
 
 def test_what_is_not_there_gets_a_message(command, tmp_path):
     for arguments, expected in (
         (('train', 'configs/digits/frcnn_tini.py'), 'did you mean configs/digits/frcnn_tiny.py?'),
         (('train', 'configs/digits/frcnn_tiny.py'), str(tmp_path / 'data' / 'digits')),
+        (('train', 'configs/digits/frcnn_tiny.py'), 'mmdet-digits prepare_data synthetic\n'),
     ):
         done = command(*arguments)
         assert done.returncode == 1
@@ -82,8 +87,15 @@ def test_what_is_not_there_gets_a_message(command, tmp_path):
         assert 'Traceback' not in done.stderr
 
 
+def test_what_to_do_next_is_a_command_of_the_package(command):
+    few = ('--train', '2', '--valid', '1', '--test', '1')
+    drawn = command('prepare_data', 'synthetic', *few, '--out', 'drawn')
+    assert '\nNext: mmdet-digits train configs/' in drawn.stdout, drawn.stderr
+
+
 def test_every_tool_has_a_command(command):
-    shown = command('--help').stdout
+    shown = command().stdout
+    assert shown == command('--help').stdout
     for tool in REPOSITORY.joinpath('tools').rglob('*.py'):
         assert f'\n{tool.stem} ' in shown
     assert 'usage: train.py ' in command('train', '--help').stdout

@@ -66,3 +66,13 @@ def test_imports_point_downwards():
     with contextlib.redirect_stdout(said):
         broken = lint_imports(str(REPOSITORY / 'pyproject.toml'), no_cache=True)
     assert not broken, said.getvalue()
+
+
+def test_tools_that_messages_name_are_there():
+    names = {
+        name
+        for path in FILES
+        for name in re.findall(r"tool_command\(['\"]([\w/]+)", path.read_text(encoding='utf-8'))
+    }
+    assert {'train', 'check_data'} <= names
+    assert not [name for name in names if not (REPOSITORY / 'tools' / f'{name}.py').is_file()]

@@ -91,14 +91,15 @@ def run(args: argparse.Namespace, console: Console, advance: Callable[[], None])
         known = known_images(found.values()) if args.decode else {}
         del found
         changes = repair_dataset(splits, args.fix, args.workers, advance, args.skip_bad, known)
-        groups = check_splits(
-            {
-                name: Split(
-                    args.fix / f'{name}.json', args.fix / name, images_only=split.images_only
-                )
-                for name, split in splits.items()
-            }
-        )
+        copies = {
+            name: Split(
+                split.ann_file and args.fix / f'{name}.json',
+                args.fix / name,
+                images_only=split.images_only,
+            )
+            for name, split in splits.items()
+        }
+        groups = check_splits(copies)
         summary = count_checks(check for checks in groups.values() for check in checks)
         listed = args.fix / 'changes.json'
         text = f'{args.fix}: repaired copy, {len(changes):,} changes in {listed}; now {summary}.'

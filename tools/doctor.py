@@ -27,14 +27,27 @@ def require_python():
 
 
 def parse_args():
+    from mmdet_digits.cli import path_and_value
+
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('config', nargs='?', help='config file, e.g. configs/digits/frcnn_tiny.py')
     parser.add_argument('--data-root', help='folder with the data set (or set DIGITS_DATA_ROOT)')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        type=path_and_value,
+        default=[],
+        metavar='PATH=VALUE',
+        help='change values of CONFIG, as tools/train.py does',
+    )
     parser.add_argument('--json', action='store_true', help='print JSON, for machines')
     parser.add_argument('--debug', action='store_true', help='show tracebacks and library output')
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.cfg_options and not args.config:
+        parser.error('found --cfg-options without CONFIG, expected CONFIG in front of them')
+    return args
 
 
 def main():
@@ -45,7 +58,7 @@ def main():
     from mmdet_digits.visualization.check_report import as_json, print_report
 
     args = parse_args()
-    subject = Subject(args.config, args.data_root)
+    subject = Subject(args.config, args.data_root, tuple(args.cfg_options))
     checks = list(examine(subject, announce, args.debug))
     announce('')
     with reader_may_leave():

@@ -25,10 +25,10 @@ from rich.console import Console
 from mmdet_digits.assembly.number_assembly import NO_NUMBER, assemble_numbers
 from mmdet_digits.checks.finding import first_ten
 from mmdet_digits.cli import add_config_options, add_trust_option, fraction, positive, run_tool
+from mmdet_digits.coco.files import number_images
 from mmdet_digits.deploy.image_list import (
     check_apart,
     find_images,
-    number_images,
     picture_names,
 )
 from mmdet_digits.errors import InputError, RunError
@@ -159,10 +159,10 @@ def choose_assembly(args, cfg):
     whose = f'--assembly {args.assembly}' if args.assembly else args.config
     if assembly.score_thr < args.score_thr:
         raise InputError(
-            f'--score-thr {args.score_thr} would keep detections from the number assembly.\n'
-            f'  found:    {whose} reads scores from {assembly.score_thr}\n'
-            '  expected: a --score-thr that is not higher\n'
-            f'  fix: --score-thr {assembly.score_thr}'
+            f'--score-thr {args.score_thr} would keep detections from the number assembly.',
+            f'{whose} reads scores from {assembly.score_thr}',
+            'a --score-thr that is not higher',
+            f'--score-thr {assembly.score_thr}',
         )
     return assembly, f'{describe_assembly(assembly)} ({whose})'
 

@@ -4,31 +4,33 @@ import argparse
 import shlex
 from pathlib import Path
 
+from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from mmdet_digits.boxes import corners
 from mmdet_digits.cli import add_ignore_classes, run_tool
 from mmdet_digits.coco.folders import SPLITS
 from mmdet_digits.converters.linking import LinkedSplit, link_dataset
 from mmdet_digits.converters.wider_set import write_wider_set
 from mmdet_digits.errors import Interrupted
-from mmdet_digits.files import check_outputs, check_writable
+from mmdet_digits.files import check_outputs, check_writable, write_image
 from mmdet_digits.progress import image_progress
-from mmdet_digits.repository import REPOSITORY
-from mmdet_digits.synthetic import DatasetSpec, SceneSource, load_supplies, write_dataset
-from mmdet_digits.synthetic.contact_sheets import write_contact_sheet
+from mmdet_digits.repository import REPOSITORY, tool_command
+from mmdet_digits.synthetic import DatasetSpec, Scene, SceneSource, load_supplies, write_dataset
 from mmdet_digits.synthetic.parameters import LOOKS
 from mmdet_digits.synthetic.sources import INGREDIENTS, all_but
 from mmdet_digits.synthetic.writer import SplitSummary, draw_image
+from mmdet_digits.visualization.digit_pictures import TRUE, Mark, contact_sheet, draw_marks
 
 DEFAULT_OUT = Path('data/digits')
 CONFIG = 'configs/digits/frcnn_tiny.py'
-NO_TEST_LABELS = """There are no test labels; tools/test.py needs other ones to measure, e.g. valid:
-  python tools/test.py {config} CHECKPOINT{root} --cfg-options \\
+NO_TEST_LABELS = """There are no test labels; to measure, take those of valid:
+  {test} {config} CHECKPOINT{root} --cfg-options \\
     test_dataloader.dataset.ann_file=valid.json test_dataloader.dataset.data_prefix.img=valid/ \\
     test_evaluator.0.ann_file={valid}"""
 PREDICT_ONLY = """On the images of test/, without labels, it predicts:
-  python tools/test.py {config} CHECKPOINT{root} --submission submission.zip"""
+  {test} {config} CHECKPOINT{root} --submission submission.zip"""
 
 
 def parse_args() -> argparse.Namespace:
@@ -138,7 +140,8 @@ def run_synthetic(args: argparse.Namespace, console: Console) -> None:
         split = next(name for name, count in spec.counts.items() if count)
         count = min(100, spec.counts[split])
         scenes = [draw_image(spec, split, index) for index in range(1, count + 1)]
-        write_contact_sheet(args.contact_sheet, scenes, args.boxes)
+        pictures = [scene_picture(scene, args.boxes) for scene in scenes]
+        write_image(args.contact_sheet, contact_sheet(pictures, columns=10))
         console.print(f'Contact sheet: {args.contact_sheet}', soft_wrap=True)
     console.print(f'Next: {next_command(args.out)}', soft_wrap=True)
 
@@ -154,11 +157,10 @@ def run_link(args: argparse.Namespace, console: Console) -> None:
         console.print(note, soft_wrap=True)
     if not any(s.split == 'test' and s.boxes is not None for s in splits):
         valid = shlex.quote(str((args.out / 'valid.json').absolute()))
-        text = NO_TEST_LABELS.format(config=CONFIG, root=root_option(args.out), valid=valid)
-        console.print(text, soft_wrap=True)
+        values = dict(test=tool_command('test'), config=CONFIG, root=root_option(args.out))
+        console.print(NO_TEST_LABELS.format(**values, valid=valid), soft_wrap=True)
         if any(s.split == 'test' for s in splits):
-            text = PREDICT_ONLY.format(config=CONFIG, root=root_option(args.out))
-            console.print(text, soft_wrap=True)
+            console.print(PREDICT_ONLY.format(**values), soft_wrap=True)
     console.print(f'Next: {next_command(args.out)}', soft_wrap=True)
 
 
@@ -175,15 +177,20 @@ def run_loose(args: argparse.Namespace, console: Console) -> None:
             lambda images: progress.track(images, description='widen'),
         )
     console.print(link_table([written]))
-    root = shlex.quote(str(args.out))
-    console.print(
-        f'Next: python tools/test.py CONFIG CHECKPOINT --data-root {root}', soft_wrap=True
-    )
+    command = f'{tool_command("test")} CONFIG CHECKPOINT{root_option(args.out)}'
+    console.print(f'Next: {command}', soft_wrap=True)
+
+
+def scene_picture(scene: Scene, with_boxes: bool) -> Image.Image:
+    """A picture of a scene, as large as a cell of the contact sheet."""
+    boxes = zip(corners(scene.bboxes), scene.digits, strict=True) if with_boxes else ()
+    marks = [Mark(bbox, digit, TRUE) for bbox, digit in boxes]
+    return draw_marks(scene.image[..., ::-1], marks, size=(150, 100))
 
 
 def next_command(out: Path) -> str:
     """The command that trains on the data."""
-    return f'python tools/train.py {CONFIG}{root_option(out)}'
+    return f'{tool_command("train")} {CONFIG}{root_option(out)}'
 
 
 def root_option(out: Path) -> str:

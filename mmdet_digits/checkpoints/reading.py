@@ -16,6 +16,7 @@ from torch.serialization import add_safe_globals, clear_safe_globals, get_safe_g
 
 from mmdet_digits.checkpoints.safetensors_files import SUFFIX, read_safetensors
 from mmdet_digits.errors import InputError
+from mmdet_digits.repository import tool_command
 
 EXPECTED = 'a .pth file that tools/train.py wrote, or a .safetensors file'
 ZIP = b'PK\x03\x04'
@@ -150,7 +151,7 @@ def _refused(path: Path, found: str) -> InputError:
         'tensors, numbers and texts, as tools/train.py writes them',
         'get the weights as .safetensors; or, if you trust whoever made this file with everything '
         'you have on this machine, add --trust-checkpoint '
-        '(tools/model_converters/checkpoint2safetensors.py takes it too, and makes such a file)',
+        f'({tool_command("model_converters/checkpoint2safetensors")} with it makes such a file)',
     )
 
 

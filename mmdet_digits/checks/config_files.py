@@ -5,11 +5,13 @@ import difflib
 import importlib.util
 import os
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
+from mmdet_digits.checks.schedule import follow_epochs
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import read_file, read_json
 from mmdet_digits.repository import DATA_ROOT, REPOSITORY
@@ -32,6 +34,13 @@ def read_config(name: str, data_root: str | None = None) -> Config:
         os.environ['DIGITS_DATA_ROOT'] = str(Path(data_root).resolve())
     os.environ.setdefault('DIGITS_DATA_ROOT', str(DATA_ROOT))
     return load_config_file(find_config(name))
+
+
+def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
+    """Change values of a config, in place, as ``--cfg-options`` says: value per dotted path."""
+    epochs = (cfg.get('train_cfg') or {}).get('max_epochs')
+    cfg.merge_from_dict({path.lstrip('+'): value for path, value in options.items()})
+    follow_epochs(cfg, epochs, options)
 
 
 def find_config(name: str) -> Path:
@@ -61,11 +70,11 @@ def load_config_file(path: Path) -> Config:
     try:
         return Config.fromfile(path)
     except Exception as error:  # a config is Python: it may raise anything
-        check_config_file(path)  # which knows better what is wrong
+        check_inheritance(path)  # which knows better what is wrong
         raise _explained(error, path) from error
 
 
-def check_config_file(path: Path, inheriting: Sequence[Path] = ()) -> None:
+def check_inheritance(path: Path, inheriting: Sequence[Path] = ()) -> None:
     """Check that a config and its bases can be read, and that none inherits from itself.
 
     Bases in packages, such as ``mmdet::``, are only looked for.
@@ -97,7 +106,7 @@ def check_config_file(path: Path, inheriting: Sequence[Path] = ()) -> None:
                 'correct its _base_',
             )
         if not separator:
-            check_config_file(base, (*inheriting, path))
+            check_inheritance(base, (*inheriting, path))
 
 
 def check_needed(cfg: Config, keys: Sequence[str]) -> None:

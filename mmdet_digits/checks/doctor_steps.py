@@ -12,6 +12,7 @@ from pathlib import Path
 from mmdet_digits.checks import machine
 from mmdet_digits.checks.environment import check_import, check_installation
 from mmdet_digits.checks.finding import Check, Status
+from mmdet_digits.cli import parse_config_options
 from mmdet_digits.repository import DATA_ROOT
 
 REGISTER = 'mmdet_digits.register'
@@ -36,10 +37,12 @@ class Subject:
     Args:
         config: a config file, if any.
         data_root: folder of the data; None for where the configs look.
+        options: ``PATH=VALUE`` of the config to change, as typed.
     """
 
     config: str | None = None
     data_root: str | None = None
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,10 @@ class Step:
 def steps(subject: Subject) -> list[Step]:
     """Every step that there is for a subject."""
     config = [
-        Step('Config', 'config', check_config_file, (REGISTER,)),
+        Step('Config', 'config', check_config_keys, (REGISTER,)),
         Step('Config', 'parts of the config', check_config_parts, ('config',)),
     ]
-    data = Step('Data', 'data', check_data)
+    data = Step('Data', 'data', check_annotations_and_images)
     return [*environment_steps(), *(config if subject.config else ()), data]
 
 
@@ -92,29 +95,32 @@ def environment_steps() -> list[Step]:
 
 
 @cache
-def load(config: str, data_root: str | None):
+def load(subject: Subject):
     """The config of a subject, as it would be run."""
-    from mmdet_digits.checks.config_files import read_config
+    from mmdet_digits.checks.config_files import merge_options, read_config
 
-    cfg = read_config(config, data_root)
+    cfg = read_config(subject.config, subject.data_root)
+    merge_options(cfg, parse_config_options(subject.options))
     cfg.setdefault('work_dir', str(Path('work_dirs', Path(cfg.filename).stem)))
     return cfg
 
 
 @cache
-def load_splits(config: str, data_root: str | None):
+def load_splits(subject: Subject):
     """Its annotation files, parsed, and what is odd about them."""
     from mmdet_digits.checks.config_data import coco_splits, read_splits
 
-    return read_splits(coco_splits(load(config, data_root).to_dict()))
+    return read_splits(coco_splits(load(subject).to_dict()))
 
 
-def check_config_file(subject: Subject) -> list[Check]:
-    """Load the config, and look for keys that nothing reads."""
-    from mmdet_digits.checks.preflight import unread_keys
+def check_config_keys(subject: Subject) -> list[Check]:
+    """Load the config, and look for keys and options that nothing reads."""
+    from mmdet_digits.checks.config_files import read_config
+    from mmdet_digits.checks.preflight import check_options, unread_keys
 
-    cfg = load(subject.config, subject.data_root)
+    cfg = read_config(subject.config, subject.data_root)
     misspelt, unread = unread_keys(cfg.to_dict(), cfg.text)
+    misspelt += check_options(cfg.to_dict(), parse_config_options(subject.options))
     if unread:
         found, fix = f'nothing reads {", ".join(unread)}', 'take them out'
         misspelt.append(Check('Some keys have no effect.', Status.WARN, found, '', fix))
@@ -125,23 +131,24 @@ def check_config_parts(subject: Subject) -> list[Check]:
     """Check that the parts of the config fit each other and the data."""
     from mmdet_digits.checks.preflight import check_config
 
-    cfg = load(subject.config, subject.data_root)
-    splits, _ = load_splits(subject.config, subject.data_root)
+    cfg = load(subject)
+    splits, _ = load_splits(subject)
     return check_config(cfg.to_dict(), splits, training=True, ask=True)
 
 
-def check_data(subject: Subject) -> list[Check]:
+def check_annotations_and_images(subject: Subject) -> list[Check]:
     """Check annotations and images, of the config or of a folder."""
     from mmdet_digits.checks.data import check_dataset, find_splits
 
     if subject.config:
-        from mmdet_digits.checks.preflight import as_skipped, check_files
+        from mmdet_digits.checks.data.splits import splits_there
+        from mmdet_digits.checks.preflight import as_skipped, check_data_is_there
 
-        cfg = load(subject.config, subject.data_root).to_dict()
-        splits, odd_files = load_splits(subject.config, subject.data_root)
-        there = {name: split for name, split in splits.items() if split.ann_file.exists()}
+        cfg = load(subject).to_dict()
+        splits, odd_files = load_splits(subject)
+        there = splits_there(splits)
         found = [as_skipped(check, cfg, there) for check in check_dataset(there, decode=True)]
-        return check_files(cfg) + odd_files + found
+        return check_data_is_there(cfg) + odd_files + found
     usual = os.environ.get('DIGITS_DATA_ROOT') or DATA_ROOT
     if not subject.data_root and not Path(usual).is_dir():
         return [Check('Data', Status.OK, f'none at {usual}, none named by --data-root')]

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from mmdet_digits.errors import InputError
+from mmdet_digits.errors import InputError, in_lines
+from mmdet_digits.repository import tool_command
 
 
 class Status(StrEnum):
@@ -35,10 +36,7 @@ class Check:
     fix: str = ''
 
     def __str__(self) -> str:
-        lines = [self.name, f'  found:    {self.found}']
-        lines += [f'  expected: {self.expected}'] if self.expected else []
-        lines += [f'  fix: {self.fix}'] if self.fix else []
-        return '\n'.join(lines)
+        return in_lines(self.name, self.found, self.expected, self.fix)
 
     def as_dict(self) -> dict[str, str]:
         """The fields by name, for JSON."""
@@ -73,6 +71,7 @@ def attempt(
         return [Check(error.what, Status.FAIL, error.found, error.expected, error.fix)]
     except (Exception, SystemExit) as error:  # broken installations raise anything
         logging.getLogger(__name__).debug(title, exc_info=True)
-        found, fix = f'{type(error).__name__}: {error}', 'tools/doctor.py --debug shows where'
+        found = f'{type(error).__name__}: {error}'
+        fix = f'{tool_command("doctor")} --debug shows where'
         return [Check(f'{title}: the check broke off.', broken, found, 'a check that runs', fix)]
     return outcome if isinstance(outcome, list) else [outcome]

@@ -31,6 +31,7 @@ from mmdet_digits.checks.keys import READ_KEYS, check_keys
 from mmdet_digits.checks.schedule import check_schedule
 from mmdet_digits.checks.values import check_values
 from mmdet_digits.checks.weights import check_weights
+from mmdet_digits.repository import tool_command
 
 NAMES_OF_PARTS = frozenset({'train_pipeline', 'val_pipeline', 'test_pipeline'})
 """What mmdet's configs call a part that they use further down. A dumped config keeps the name, and
@@ -210,16 +211,16 @@ def unread_keys(keys: Mapping, text: str) -> tuple[list[Check], list[str]]:
     return suspicious, harmless
 
 
-def check_files(cfg: Mapping) -> list[Check]:
-    """Like :func:`check_data` for all splits of a config; a training does without a test."""
+def check_data_is_there(cfg: Mapping) -> list[Check]:
+    """Like :func:`missing_data` for all splits of a config; a training does without a test."""
     needed, tested = (
         {key: cfg[key] for key in keys if cfg.get(key)}
         for keys in (('train_dataloader', 'val_dataloader'), ('test_dataloader',))
     )
-    missing = check_data(needed)
+    missing = missing_data(needed)
     if missing:
         return missing
-    found = [replace(check, status=Status.WARN) for check in check_data(tested)]
+    found = [replace(check, status=Status.WARN) for check in missing_data(tested)]
     datasets = annotated_datasets([loader['dataset'] for loader in tested.values()])
     unlabelled = [str(s.ann_file) for s in map(split_of, datasets) if not s.ann_file.exists()]
     if unlabelled and not found:
@@ -227,7 +228,7 @@ def check_files(cfg: Mapping) -> list[Check]:
     return found
 
 
-def check_data(dataloaders: Mapping[str, Mapping]) -> list[Check]:
+def missing_data(dataloaders: Mapping[str, Mapping]) -> list[Check]:
     """Find annotation files and image folders that are not there.
 
     Test images need no annotations: a grader may keep them.
@@ -245,6 +246,7 @@ def check_data(dataloaders: Mapping[str, Mapping]) -> list[Check]:
                     missing.setdefault(path, []).append(name)
     if not missing:
         return []
+    prepare = tool_command('prepare_data')
     return [
         Check(
             'The data set is not there.',
@@ -252,8 +254,8 @@ def check_data(dataloaders: Mapping[str, Mapping]) -> list[Check]:
             'nothing at '
             + ', '.join(f'{path} ({", ".join(names)})' for path, names in missing.items()),
             'train.json and valid.json beside the folders train/, valid/ and test/',
-            'draw one:             python tools/prepare_data.py synthetic\n'
-            '       or link one you have: python tools/prepare_data.py link FOLDER\n'
+            f'draw one:             {prepare} synthetic\n'
+            f'       or link one you have: {prepare} link FOLDER\n'
             '       or say where it is:   --data-root FOLDER',
         )
     ]

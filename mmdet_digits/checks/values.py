@@ -1,6 +1,5 @@
 """Values of a config that nothing could work with, found before anything is built from them."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -10,6 +9,7 @@ from mmengine.logging import print_log
 
 from mmdet_digits.checks.config_data import SPLITS
 from mmdet_digits.checks.finding import Check, Status
+from mmdet_digits.coco.structure import is_number
 
 
 def is_whole(value: Any, least: int) -> bool:
@@ -19,7 +19,7 @@ def is_whole(value: Any, least: int) -> bool:
 
 def is_rate(value: Any) -> bool:
     """Whether a value is a number above 0."""
-    return type(value) in (int, float) and math.isfinite(value) and value > 0
+    return is_number(value) and value > 0
 
 
 def is_scale(value: Any) -> bool:
@@ -33,7 +33,7 @@ def is_scale(value: Any) -> bool:
 
 def is_score(value: Any) -> bool:
     """Whether a value is a number from 0 to 1."""
-    return type(value) in (int, float) and 0 <= value <= 1  # NaN is not
+    return is_number(value) and 0 <= value <= 1
 
 
 def are_rates(value: Any) -> bool:
@@ -43,9 +43,7 @@ def are_rates(value: Any) -> bool:
 
 def are_numbers(value: Any) -> bool:
     """Whether a value is a list of finite numbers."""
-    return isinstance(value, list | tuple) and all(
-        type(number) in (int, float) and math.isfinite(number) for number in value
-    )
+    return isinstance(value, list | tuple) and all(map(is_number, value))
 
 
 #: For each path: what its value has to be, as a function and in words.

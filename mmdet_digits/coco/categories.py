@@ -37,12 +37,12 @@ def map_categories(
     repeated = sorted({name for name in names if names.count(name) > 1})
     if missing or unknown or repeated:
         raise InputError(
-            f'{ann_file}: the categories do not match the classes.\n'
-            f'  found:    {", ".join(names) or "none"}\n'
-            f'  expected: {", ".join(classes)} (in any order, under any ids)\n'
+            f'{ann_file}: the categories do not match the classes.',
+            ', '.join(names) or 'none',
+            f'{", ".join(classes)} (in any order, under any ids)\n'
             f'  missing: {", ".join(missing) or "none"}; unknown: {", ".join(unknown) or "none"}; '
-            f'repeated: {", ".join(repeated) or "none"}\n'
-            f'  fix: rename the categories in {ann_file}'
+            f'repeated: {", ".join(repeated) or "none"}',
+            f'rename the categories in {ann_file}',
         )
     id_of = {name: category['id'] for name, category in zip(names, categories, strict=True)}
     return [id_of[name] for name in classes]

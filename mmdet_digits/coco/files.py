@@ -4,8 +4,9 @@ Nothing here needs torch or mmdet, so that the tools that prepare data start at 
 """
 
 import json
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +102,38 @@ def _subset(coco: dict, indices: list[int]) -> dict:
     ids = {image['id'] for image in images}
     annotations = [box for box in coco['annotations'] if box['image_id'] in ids]
     return coco | {'images': images, 'annotations': annotations}
+
+
+def number_images(paths: Sequence[Path]) -> list[int]:
+    """Give each image an id.
+
+    Args:
+        paths: the images.
+
+    Returns:
+        The numbers that the file stems are, as in HW2's test set. If one stem is no number, or
+        two are the same: 1 to M, in the order given.
+    """
+    stems = [path.stem for path in paths]
+    if all(re.fullmatch('[0-9]{1,18}', stem) for stem in stems):
+        ids = [int(stem) for stem in stems]
+        if len(set(ids)) == len(ids):
+            return ids
+    return list(range(1, len(paths) + 1))
+
+
+def unlabelled_coco(paths: Sequence[Path], sizes: Iterable[tuple[int, int]]) -> dict:
+    """Images without labels as a COCO dictionary, under the ids that their names say.
+
+    Args:
+        paths: the images.
+        sizes: width and height of each in pixels.
+    """
+    images = [
+        dict(id=image_id, file_name=path.name, width=width, height=height)
+        for image_id, path, (width, height) in zip(number_images(paths), paths, sizes, strict=True)
+    ]
+    return dict(images=images, annotations=[], categories=CATEGORIES)
 
 
 def count_coco(coco: dict, path: Path) -> CocoCounts:

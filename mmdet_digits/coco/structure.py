@@ -11,6 +11,7 @@ from mmdet_digits.coco.categories import DIGITS, ZERO_ALIAS
 from mmdet_digits.coco.values import read_values
 from mmdet_digits.errors import InputError, quoted_list
 from mmdet_digits.files import read_json
+from mmdet_digits.repository import tool_command
 
 FORMAT = 'a COCO file with images, annotations and categories, as shown in data/README.md'
 FIELDS = {
@@ -81,7 +82,7 @@ def normalize_coco(
         The content, and what was not as it is now, in words.
 
     Raises:
-        InputError: the file cannot be understood; see :func:`check_structure` and
+        InputError: the file cannot be understood; see :func:`check_fields` and
             :func:`fit_categories`.
     """
     notes = []
@@ -92,7 +93,7 @@ def normalize_coco(
     if isinstance(coco, dict):
         coco, found = read_values(coco)
         notes += found
-    check_structure(coco, path, bboxes=bboxes)
+    check_fields(coco, path, bboxes=bboxes)
     coco, found = fit_categories(coco, path, classes, ignore_classes)
     return coco, notes + found
 
@@ -182,8 +183,9 @@ def _wrong_categories(
         fix = (
             'rename those that are digits; leave out the others: '
             f'--ignore-classes {quoted_list(dict.fromkeys(unknown))} of the tools with --ann or '
-            'tools/prepare_data.py link, or of tools/check_data.py --fix OUT, which writes a copy '
-            f'without them; or ignore_classes={[*dict.fromkeys(unknown)]} of the data set'
+            f'{tool_command("prepare_data")} link, or of {tool_command("check_data")} --fix OUT, '
+            'which writes a copy without them; or '
+            f'ignore_classes={[*dict.fromkeys(unknown)]} of the data set'
         )
     return InputError(
         f'{path}: categories that {wrong}: {", ".join(map(repr, dict.fromkeys(unknown or twice)))}',
@@ -206,7 +208,7 @@ def _category_notes(
     return [f'{text} {shortened(", ".join(names))}' for text, names in texts.items() if names]
 
 
-def check_structure(
+def check_fields(
     coco: Any, path: Path | str, lists: Sequence[str] = tuple(FIELDS), bboxes: bool = True
 ) -> None:
     """Check that a COCO file has the fields that are read from it, of the right types.
@@ -295,16 +297,9 @@ def _box_problem(box: dict, images: set, categories: set, bboxes: bool) -> str |
     for key in ('iscrowd', 'ignore'):
         if box.get(key, 0) not in (0, 1):
             return f'{key} {box[key]!r}, neither 0 nor 1'
-    return _bbox_problem(box) if bboxes else None
-
-
-def _bbox_problem(box: dict) -> str | None:
-    if 'bbox' not in box:
-        return 'no bbox'
-    bbox = box['bbox']
-    if not is_bbox(bbox):
-        return f'bbox {bbox!r}, not four finite numbers'
-    return f'bbox {bbox!r} with negative width or height' if min(bbox[2:]) < 0 else None
+    if not bboxes:
+        return None
+    return bbox_problem(box['bbox']) if 'bbox' in box else 'no bbox'
 
 
 def _category_problem(category: dict) -> str | None:
@@ -332,6 +327,13 @@ def is_number(value: Any) -> bool:
 def is_bbox(value: Any) -> bool:
     """Whether a value is a list of four such numbers."""
     return isinstance(value, list | tuple) and len(value) == 4 and all(map(is_number, value))
+
+
+def bbox_problem(bbox: Any) -> str | None:
+    """What is wrong with a ``[x, y, w, h]``, in words; None if nothing is."""
+    if not is_bbox(bbox):
+        return f'bbox {bbox!r}, not four finite numbers'
+    return f'bbox {bbox!r} with negative width or height' if min(bbox[2:]) < 0 else None
 
 
 def leads_out(name: str) -> bool:
@@ -362,7 +364,7 @@ def unusable_name(name: str, source: Path | str) -> InputError:
         f'{source}: the file name {shortened(repr(name))} {name_problem(name)}.',
         shortened(repr(name)),
         'the name of a file in the folder of the images',
-        'correct it; tools/check_data.py shows which files such names may mean',
+        f'correct it; {tool_command("check_data")} shows which files such names may mean',
     )
 
 

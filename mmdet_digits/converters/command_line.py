@@ -28,6 +28,7 @@ from mmdet_digits.converters.records import (
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import check_folder, check_outputs, image_files
 from mmdet_digits.progress import image_progress
+from mmdet_digits.repository import tool_command
 
 
 def converter_parser(
@@ -270,10 +271,10 @@ def next_step(args: argparse.Namespace) -> str:
             'Both files are about the same folder of images: train with --cfg-options '
             'val_dataloader.dataset.data_prefix.img=FOLDER/'
         )
-    folder = args.out.parent
+    folder, link = args.out.parent, f'{tool_command("prepare_data")} link'
     if args.out.name == 'train.json' and (folder / 'train').is_dir():
-        return f'Next: python tools/prepare_data.py link {shlex.quote(str(folder))} --valid 0.1'
+        return f'Next: {link} {shlex.quote(str(folder))} --valid 0.1'
     return (
-        'Next: give it the name train.json beside a folder train/ of its images, then python '
-        'tools/prepare_data.py link FOLDER --valid 0.1'
+        'Next: give it the name train.json beside a folder train/ of its images, then '
+        f'{link} FOLDER --valid 0.1'
     )

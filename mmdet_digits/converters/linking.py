@@ -17,7 +17,9 @@ from pathlib import Path
 from mmdet_digits.coco.files import num_images, split_coco
 from mmdet_digits.coco.folders import FIX, SPLITS, FolderError, describe
 from mmdet_digits.coco.structure import leads_out, name_problem, read_coco, shortened
+from mmdet_digits.durable_files import part_of, remove_parts
 from mmdet_digits.files import check_folder, write_file
+from mmdet_digits.repository import tool_command
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ def _plan_parts(
 ) -> None:
     """Plan the splits that share the train images."""
     coco = read_coco(source / 'train.json', ignore_classes=ignore, say=plan.notes.append)
-    _check_files(source, coco)
+    _check_file_names(source, coco)
     total = len(coco['images'])
     counts = {split: num_images(amount, total) for split, amount in parts.items()}
     for split, part in split_coco(coco, counts, seed).items():
@@ -179,7 +181,7 @@ def _plan_parts(
         )
 
 
-def _check_files(source: Path, coco: dict) -> None:
+def _check_file_names(source: Path, coco: dict) -> None:
     """Refuse file names that are missing, stand twice or cannot be used."""
     names = [str(image['file_name']) for image in coco['images']]
     twice = [name for name, count in Counter(names).items() if count > 1]
@@ -197,7 +199,7 @@ def _check_files(source: Path, coco: dict) -> None:
                 f'{source / "train.json"}: {len(bad)} of {len(names)} file names {what}.',
                 f'the first is {shortened(bad[0] if bad[0].isprintable() else repr(bad[0]))}',
                 'each the name of another file in train/',
-                'put the file or the JSON right; tools/check_data.py shows which files are meant',
+                f'put the file or the JSON right; {tool_command("check_data")} shows what is meant',
             )
 
 
@@ -233,20 +235,20 @@ def build(out: Path, plan: Plan, source: Path, workers: int | None = None) -> No
         FolderError: the system refuses. Nothing is changed then.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(out)
-    partial = out.with_name(f'.{out.name}.{os.getpid()}.partial')
+    remove_parts(out.parent, f'*.{glob.escape(out.name)}')
+    part = part_of(out)
     try:
-        partial.mkdir()
-        for parent in {(partial / name).parent for name in (*plan.links, *plan.made)}:
+        part.mkdir()
+        for parent in {(part / name).parent for name in (*plan.links, *plan.made)}:
             parent.mkdir(parents=True, exist_ok=True)
         for name, target in plan.links.items():
-            _link(partial / name, target)
-        _write_made({partial / name: make for name, make in plan.made.items()}, workers)
+            _link(part / name, target)
+        _write_made({part / name: make for name, make in plan.made.items()}, workers)
         for name, text in plan.files.items():
-            write_file(partial / name, text)
+            write_file(part / name, text)
         if out.exists():
             out.rmdir()  # empty: it was checked
-        partial.rename(out)
+        part.rename(out)
     except OSError as error:
         raise FolderError(
             f'The links in {out} could not be made; nothing was changed.',
@@ -255,15 +257,7 @@ def build(out: Path, plan: Plan, source: Path, workers: int | None = None) -> No
             f'name a folder on another disk, best on that of {source}',
         ) from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)  # removes links, not what they link to
-
-
-def _remove_abandoned(out: Path) -> None:
-    """Remove what processes that were killed left beside ``out``."""
-    for path in out.parent.glob(f'.{glob.escape(out.name)}.*.partial'):
-        process = Path('/proc', path.name.split('.')[-2])
-        if process.parent.is_dir() and not process.exists():
-            shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(part, ignore_errors=True)  # removes links, not what they link to
 
 
 def _write_made(made: Mapping[Path, Callable[[], bytes]], workers: int | None) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from mmdet_digits.boxes import clip_boxes
 from mmdet_digits.coco.categories import DIGITS, ZERO_ALIAS
 from mmdet_digits.coco.files import CATEGORIES
-from mmdet_digits.coco.structure import LARGEST, name_problem, shortened
+from mmdet_digits.coco.structure import LARGEST, is_bbox, name_problem, shortened
 from mmdet_digits.errors import InputError, quoted_list
 
 #: Coordinates are written with this many decimals (YOLO's fractions give 245.99997 for 246).
@@ -97,7 +97,7 @@ def make_record(
     boxes = np.array(bboxes, float).reshape(-1, 4)
     digits = np.array(digits, float)
     for index, (box, digit) in enumerate(zip(boxes, digits, strict=True), 1):
-        if not np.isfinite(box).all():
+        if not is_bbox(box.tolist()):
             raise InputError(f'{where}: box {index} is {box.tolist()}, expected finite numbers.')
         if digit not in range(10):
             raise InputError(f'{where}: box {index} is labelled {digit:g}, which is no digit.')

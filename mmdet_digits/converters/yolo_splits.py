@@ -18,6 +18,7 @@ from mmdet_digits.converters.linking import Plan, build
 from mmdet_digits.converters.records import DigitRecords
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import check_folder, check_writable, is_image_name
+from mmdet_digits.repository import tool_command
 
 #: What the folders of a split are called.
 FOLDERS = {
@@ -197,6 +198,6 @@ def next_step(out: Path, splits: Container[str]) -> str:
     """How to use a folder in the HW2 format that may lack a split."""
     folder = shlex.quote(str(out))
     if 'valid' in splits:
-        return f'Next: python tools/check_data.py --data-root {folder}'
+        return f'Next: {tool_command("check_data")} --data-root {folder}'
     other = shlex.quote(f'{out}-split')
-    return f'Next: python tools/prepare_data.py link {folder} --valid 0.1 --out {other}'
+    return f'Next: {tool_command("prepare_data")} link {folder} --valid 0.1 --out {other}'

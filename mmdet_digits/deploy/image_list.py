@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
+from mmdet_digits.coco.files import number_images
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import IMAGE_SUFFIXES, is_image_name, natural_key, read_file
 
@@ -47,24 +48,6 @@ def find_images(arguments: Sequence[str | Path]) -> list[Path]:
         for file in files:
             found.setdefault(file.absolute(), file)
     return sorted(found.values(), key=natural_key)
-
-
-def number_images(paths: Sequence[Path]) -> list[int]:
-    """Give each image an id.
-
-    Args:
-        paths: the images.
-
-    Returns:
-        The numbers that the file stems are, as in HW2's test set. If one stem is no number, or
-        two are the same: 1 to M, in the order given.
-    """
-    stems = [path.stem for path in paths]
-    if all(re.fullmatch('[0-9]{1,18}', stem) for stem in stems):
-        ids = [int(stem) for stem in stems]
-        if len(set(ids)) == len(ids):
-            return ids
-    return list(range(1, len(paths) + 1))
 
 
 def picture_names(paths: Sequence[Path]) -> list[Path]:
@@ -127,10 +110,10 @@ def read_ids(source: Path | str) -> list[int]:
             path.stem.lstrip('0') != str(i).lstrip('0') for i, path in zip(ids, paths, strict=True)
         ):
             raise InputError(
-                f'{source}: the file names do not say the image ids.\n'
-                f'  found:    {", ".join(path.name for path in paths[:3])}\n'
-                '  expected: names such as 17.png, each number once\n'
-                '  fix: give the numbers.csv that predict.py wrote beside pred.json'
+                f'{source}: the file names do not say the image ids.',
+                ', '.join(path.name for path in paths[:3]),
+                'names such as 17.png, each number once',
+                'give the numbers.csv that predict.py wrote beside pred.json',
             )
         return ids
     expected = f'a folder of images, or a file that begins with {",".join(MAP_HEADER)}'

@@ -121,8 +121,10 @@ def load_detector(cfg: Config, checkpoint: Path | str, device: str) -> nn.Module
         return model.to(device).eval()
     except (RuntimeError, AssertionError) as error:
         raise InputError(
-            f'--device {device}: not usable.\n  found:    {str(error).splitlines()[0]}\n'
-            '  expected: cpu, or cuda:0 on a machine with a GPU\n  fix: --device cpu'
+            f'--device {device}: not usable.',
+            str(error).splitlines()[0],
+            'cpu, or cuda:0 on a machine with a GPU',
+            '--device cpu',
         ) from error
 
 

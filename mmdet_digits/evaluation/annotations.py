@@ -11,7 +11,7 @@ from mmdet_digits.assembly.coco_precision import ScoredBoxes
 from mmdet_digits.assembly.detections import Detections
 from mmdet_digits.boxes import corners
 from mmdet_digits.coco.categories import map_categories
-from mmdet_digits.coco.structure import FORMAT, check_structure, read_coco
+from mmdet_digits.coco.structure import FORMAT, check_fields, read_coco
 from mmdet_digits.coco.values import read_values
 from mmdet_digits.errors import InputError
 from mmdet_digits.evaluation.predictions import Predictions
@@ -88,7 +88,7 @@ def read_image_ids(path: Path | str) -> list[int]:
     """
     content = read_json(path, FORMAT)
     coco = read_values(content)[0] if isinstance(content, dict) else content
-    check_structure(coco, path, ('images',))
+    check_fields(coco, path, ('images',))
     images = coco['images']
     if not images:
         raise _nothing_in(path, 'images', 'give the annotation file of the images')

@@ -50,9 +50,10 @@ def read_assembly(spec: str | Mapping | NumberAssembly) -> NumberAssembly:
         return resolve_assembly(content)
     except (TypeError, ValueError) as error:
         raise InputError(
-            f'{spec}: not a number assembly.\n  found:    {error}\n'
-            '  expected: a JSON object such as {"preset": "default", "score_thr": 0.4}\n'
-            '  fix: correct that field'
+            f'{spec}: not a number assembly.',
+            str(error),
+            'a JSON object such as {"preset": "default", "score_thr": 0.4}',
+            'correct that field',
         ) from error
 
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from mmdet_digits.assembly.detections import Detections
 from mmdet_digits.boxes import corners
-from mmdet_digits.coco.structure import is_bbox, is_id, is_number, shortened
+from mmdet_digits.coco.structure import bbox_problem, is_id, is_number, shortened
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import read_json
+from mmdet_digits.repository import tool_command
 
 FORMAT = (
     'a list of {"image_id": 1, "bbox": [x, y, w, h], "score": 0.9, "category_id": 1 to 10 for the '
@@ -65,11 +66,10 @@ class Predictions:
         unknown = np.unique(self.image_ids[image_ids[order[at]] != self.image_ids])
         if len(unknown):
             raise InputError(
-                f'{self.source}: image ids that are not in {images_source}.\n'
-                f'  found:    {_listed(unknown)}\n'
-                f'  expected: some of its {len(image_ids):,} ids, {image_ids.min()} to '
-                f'{image_ids.max()}\n'
-                '  fix: give the predictions and the images of the same split'
+                f'{self.source}: image ids that are not in {images_source}.',
+                _listed(unknown),
+                f'some of its {len(image_ids):,} ids, {image_ids.min()} to {image_ids.max()}',
+                'give the predictions and the images of the same split',
             )
         bboxes = corners(self.bboxes)
         return Detections(order[at], bboxes, self.labels, self.scores, len(image_ids))
@@ -109,14 +109,17 @@ def parse_records(records: Any, source: str, may_be_empty: bool = False) -> Pred
     if not isinstance(records, list):
         keys = f' with {", ".join(map(str, records))}' if isinstance(records, dict) else ''
         raise InputError(
-            f'{source}: not a list of detections.\n  found:    {type(records).__name__}{keys}\n'
-            f'  expected: {FORMAT}\n  fix: give the predictions, not the annotations'
+            f'{source}: not a list of detections.',
+            f'{type(records).__name__}{keys}',
+            FORMAT,
+            'give the predictions, not the annotations',
         )
     if not records and not may_be_empty:
         raise InputError(
-            f'{source}: not one detection in it.\n  found:    an empty list\n'
-            f'  expected: {FORMAT}\n'
-            '  fix: train longer, or predict with a lower --score-thr'
+            f'{source}: not one detection in it.',
+            'an empty list',
+            FORMAT,
+            'train longer, or predict with a lower --score-thr',
         )
     _check_records(records, source)
     columns = [[record[key] for record in records] for key in KEYS]
@@ -133,13 +136,12 @@ def parse_records(records: Any, source: str, may_be_empty: bool = False) -> Pred
 def _check_records(records: list, source: str) -> None:
     problems = [(n, problem) for n, record in enumerate(records) if (problem := _problem(record))]
     if problems:
-        shown = '\n'.join(
-            f'  found:    {problem}, in record {n}: {shortened(records[n])}'
-            for n, problem in problems[:3]
-        )
+        shown = (f'{what}, in record {n}: {shortened(records[n])}' for n, what in problems[:3])
         raise InputError(
-            f'{source}: {len(problems):,} of {len(records):,} records are wrong.\n{shown}\n'
-            f'  expected: {FORMAT}\n  fix: correct what wrote the file'
+            f'{source}: {len(problems):,} of {len(records):,} records are wrong.',
+            '\n            '.join(shown),
+            FORMAT,
+            'correct what wrote the file',
         )
 
 
@@ -153,10 +155,8 @@ def _problem(record: Any) -> str | None:
     image_id, bbox, score, category = (record[key] for key in KEYS)
     if not is_id(image_id):
         return f'image_id {image_id!r}, not a whole number'
-    if not is_bbox(bbox):
-        return f'bbox {bbox}, not four finite numbers'
-    if bbox[2] < 0 or bbox[3] < 0:
-        return f'bbox with negative {"width" if bbox[2] < 0 else "height"} {min(bbox[2:])}'
+    if problem := bbox_problem(bbox):
+        return problem
     if not is_number(score) or not 0 <= score <= 1:
         return f'score {score}, not in 0 to 1'
     if type(category) is not int or not 1 <= category <= 10:
@@ -186,8 +186,9 @@ def _dump_records(samples: Any, source: str) -> Iterable[dict]:
                 yield dict(zip(KEYS, (sample['img_id'], *row), strict=True))
     except (TypeError, KeyError, AttributeError, IndexError, ValueError, RuntimeError) as error:
         raise InputError(
-            f'{source}: not a dump of predicted boxes.\n  found:    {error!r}\n'
-            '  expected: a list of samples with img_id and pred_instances (bboxes, scores, '
-            'labels), as tools/test.py --out writes it\n'
-            '  fix: write the file again by tools/test.py --out'
+            f'{source}: not a dump of predicted boxes.',
+            repr(error),
+            'a list of samples with img_id and pred_instances (bboxes, scores, labels), as '
+            'tools/test.py --out writes it',
+            f'write the file again by {tool_command("test")} --out',
         ) from error

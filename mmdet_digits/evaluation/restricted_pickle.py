@@ -11,6 +11,7 @@ from torch._utils import _rebuild_tensor_v2
 
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import read_file
+from mmdet_digits.repository import tool_command
 
 
 def _load_storage(data: bytes) -> Any:
@@ -61,9 +62,8 @@ def load_dump(path: Path | str) -> Any:
         return _Unpickler(io.BytesIO(data)).load()
     except Exception as error:  # a broken pickle may raise anything
         raise InputError(
-            f'{path}: not loaded, since reading a pickle can run code.\n'
-            f'  found:    {error or type(error).__name__}\n'
-            '  expected: tensors, numbers and texts in dicts and lists, as tools/test.py --out '
-            'writes them\n'
-            '  fix: write the file again by tools/test.py --out, or give a pred.json'
+            f'{path}: not loaded, since reading a pickle can run code.',
+            str(error) or type(error).__name__,
+            'tensors, numbers and texts in dicts and lists, as tools/test.py --out writes them',
+            f'write the file again by {tool_command("test")} --out, or give a pred.json',
         ) from error

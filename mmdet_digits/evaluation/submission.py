@@ -16,6 +16,7 @@ from mmdet_digits.assembly.number_assembly import NO_NUMBER, Numbers, read_digit
 from mmdet_digits.errors import InputError
 from mmdet_digits.evaluation.predictions import Predictions, parse_records
 from mmdet_digits.files import csv_text, write_file
+from mmdet_digits.repository import tool_command
 
 CSV_HEADER = ('image_id', 'pred_label')
 NUMBERS_HEADER = ('image_id', 'file_name', 'number', 'confidence', 'digit_scores', 'boxes')
@@ -164,6 +165,8 @@ def _check_label(image_id: str, label: str, digits: Counter, source: str) -> Non
 
 def _refused(source: str, found: str, expected: str) -> InputError:
     return InputError(
-        f'{source}: not a valid submission.\n  found:    {found}\n  expected: {expected}\n'
-        '  fix: make it again by tools/assemble_numbers.py'
+        f'{source}: not a valid submission.',
+        found,
+        expected,
+        f'make it again: {tool_command("assemble_numbers")}',
     )

@@ -30,6 +30,7 @@ from mmdet_digits.coco.categories import DIGITS
 from mmdet_digits.durable_files import write_durably
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import check_outputs
+from mmdet_digits.repository import tool_command
 
 #: The architectures, each with a key that the other one does not have.
 ARCHS = {
@@ -270,7 +271,7 @@ def load_from_torchvision_detection(filename: str, map_location: str | None = No
                 str(error),
                 f'a connection, or the file in the cache as {cached}',
                 'download that URL on a connected machine and copy the file there, or convert it '
-                f'(python tools/model_converters/torchvision2mmdet.py {cached.name} OUT.pth '
+                f'({tool_command("model_converters/torchvision2mmdet")} {cached.name} OUT.pth '
                 f'--arch {arch}) and set load_from to OUT.pth',
             ) from error
     state_dict = convert_state_dict(read_state_dict(cached), arch)

@@ -14,6 +14,7 @@ from mmdet.registry import TRANSFORMS
 
 import mmdet_digits.register  # noqa: F401  (what configs name, and the operators)
 from mmdet_digits.errors import InputError
+from mmdet_digits.repository import tool_command
 
 SCRIPTS = Path(mmdet.__file__).parent / '.mim' / 'tools'
 
@@ -28,10 +29,12 @@ TOOLS = {
 
 #: Script that does not serve here -> why.
 LEFT_OUT = {
-    'analyze_logs': 'it knows no names with a slash; use tools/analysis_tools/plot_run.py',
+    'analyze_logs': 'it knows no names with a slash; use '
+    f'{tool_command("analysis_tools/plot_run")}',
     'benchmark': 'it needs psutil, which does not come along; benchmarks/README.md has the speed',
     'coco_error_analysis': 'it wants a supercategory for each category',
-    'eval_metric': 'it scores test predictions against val_evaluator; use tools/evaluate.py',
+    'eval_metric': 'it scores test predictions against val_evaluator; use '
+    f'{tool_command("evaluate")}',
     'fuse_results': 'it stops with an AttributeError: it reads an argument that it does not have',
     'get_image_metas': 'it reads no JSON annotations',
     'optimize_anchors': 'it is for YOLO',

@@ -18,10 +18,11 @@ from mmdet_digits.boxes import corners, ious
 from mmdet_digits.coco.structure import is_number
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import read_json, write_file
+from mmdet_digits.repository import tool_command
 
 FORMAT = (
     '{"left": 0.1, "right": 0.1, "top": 0.05, "bottom": 0.05, "offset_x": 1, "offset_y": 1}, as '
-    'tools/analysis_tools/box_style.py fit writes it'
+    f'{tool_command("analysis_tools/box_style")} fit writes it'
 )
 LEAST_PAIRS = 20
 ROUNDS = 5

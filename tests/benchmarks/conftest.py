@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from mmdet_digits.engine.silence import disable_logging
+from mmdet_digits.engine.no_output import disable_logging
 
 
 @pytest.fixture(autouse=True)

@@ -6,14 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from PIL import Image
 from printed_tables import rows_of
 
 from mmdet_digits.checks.config import resize_scales
 from mmdet_digits.checks.config_files import read_config
 from mmdet_digits.checks.preflight import check_options
-from mmdet_digits.cli import ConfigOptions
 from mmdet_digits.errors import InputError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -56,7 +55,7 @@ def test_every_named_variant_is_accepted_and_the_config_stays(configs, config):
             options = study.options(cfg, name)
             arguments = as_arguments(cfg, options)
             parsed = dict(argument.split('=', 1) for argument in arguments)
-            parsed = {key: ConfigOptions._parse_iterable(value) for key, value in parsed.items()}
+            parsed = {key: DictAction._parse_iterable(value) for key, value in parsed.items()}
             assert check_options(cfg.to_dict(), parsed) == []
             plain = {key.lstrip('+'): value for key, value in parsed.items()}
             assert changed(cfg, plain).to_dict() == changed(cfg, options).to_dict()

@@ -4,9 +4,9 @@ from mmdet_digits.checks.data import Split
 from mmdet_digits.checks.finding import Check, Status
 from mmdet_digits.checks.preflight import (
     as_skipped,
-    check_data,
     check_options,
     config_paths,
+    missing_data,
     unread_keys,
 )
 
@@ -97,7 +97,7 @@ def loader(root, ann_file, img):
 
 def test_missing_files_are_listed_together_with_the_command_that_makes_them(tmp_path):
     (tmp_path / 'train').mkdir()
-    (finding,) = check_data(
+    (finding,) = missing_data(
         dict(
             train_dataloader=loader(tmp_path, 'train.json', 'train/'),
             val_dataloader=loader(tmp_path, 'valid.json', 'valid/'),
@@ -113,7 +113,7 @@ def test_complete_data_gives_no_finding(tmp_path):
     (tmp_path / 'train').mkdir()
     (tmp_path / 'train.json').write_text('{}')
     wrapped = dict(dataset=dict(type='RepeatDataset', **loader(tmp_path, 'train.json', 'train/')))
-    assert check_data(dict(train_dataloader=wrapped)) == []
+    assert missing_data(dict(train_dataloader=wrapped)) == []
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mmdet_digits.coco.structure import check_structure, normalize_coco, read_coco
+from mmdet_digits.coco.structure import check_fields, normalize_coco, read_coco
 from mmdet_digits.errors import InputError
 
 COCO = {
@@ -19,8 +19,8 @@ COCO = {
 
 
 def test_a_sound_file_passes_and_needs_only_the_lists_that_are_read():
-    check_structure(COCO, 'x.json')
-    check_structure({'images': COCO['images']}, 'x.json', ['images'])
+    check_fields(COCO, 'x.json')
+    check_fields({'images': COCO['images']}, 'x.json', ['images'])
 
 
 @pytest.mark.parametrize('suffix', ['json', 'json.gz', 'txt'])
@@ -44,7 +44,7 @@ def test_read_plain_and_gzipped_whatever_the_name(tmp_path, suffix):
 )
 def test_missing_lists_are_named(coco, found):
     with pytest.raises(InputError) as error:
-        check_structure(coco, 'x.json')
+        check_fields(coco, 'x.json')
     assert str(error.value).startswith('x.json: ')
     assert f'  found:    {found}\n' in str(error.value)
 
@@ -93,7 +93,7 @@ def test_wrong_entries_are_shown(spoil, found):
     coco = copy.deepcopy(COCO)
     spoil(coco)
     with pytest.raises(InputError) as error:
-        check_structure(coco, 'x.json')
+        check_fields(coco, 'x.json')
     assert found in str(error.value)
     assert 'expected: id (a whole number, there once)' in str(error.value)
 
@@ -101,7 +101,7 @@ def test_wrong_entries_are_shown(spoil, found):
 def test_many_wrong_entries_are_counted():
     coco = {**COCO, 'images': [{'id': 1}] * 12}
     with pytest.raises(InputError, match=r'images\[2\].*\n +and 9 more\n'):
-        check_structure(coco, 'x.json')
+        check_fields(coco, 'x.json')
 
 
 def digits(*others):

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from mmdet_digits.coco.files import number_images
 from mmdet_digits.deploy.image_list import (
     check_apart,
     find_images,
-    number_images,
     picture_names,
     read_ids,
 )

@@ -18,7 +18,18 @@ def test_ids_are_the_stems_and_sizes_those_of_the_pictures(tmp_path):
     assert [category['name'] for category in coco['categories']] == list('0123456789')
 
 
-def test_an_image_that_is_none_is_named(tmp_path):
-    (tmp_path / '1.png').write_text('no image')
-    with pytest.raises(InputError, match=r'1\.png: not readable'):
+def test_all_images_that_are_none_are_named_at_once(tmp_path):
+    Image.effect_noise((30, 20), 50).save(tmp_path / '1.png')
+    (tmp_path / '2.png').write_text('no image')
+    (tmp_path / '10.png').write_bytes((tmp_path / '1.png').read_bytes()[:200])
+    with pytest.raises(InputError) as error:
+        images_as_coco(tmp_path)
+    assert error.value.what == f'{tmp_path}: 2 of 3 images cannot be read.'
+    assert [line.split()[:3] for line in error.value.found.splitlines()] == [
+        ['2.png:', '8', 'bytes,'],
+        ['10.png:', '200', 'bytes,'],
+    ]
+    for number in range(11, 200):
+        (tmp_path / f'{number}.png').touch()
+    with pytest.raises(InputError, match='and 141 more'):
         images_as_coco(tmp_path)

@@ -87,6 +87,43 @@ def test_a_repaired_copy(check_data, broken):
     )
 
 
+@pytest.fixture
+def unlabelled(digits_root, tmp_path):
+    """A data set whose test images have no labels, two of which are broken; one is in train too."""
+    root = tmp_path / 'unlabelled'
+    shutil.copytree(digits_root, root)
+    (root / 'test.json').unlink()
+    (root / 'test' / '3.png').write_bytes((root / 'test' / '3.png').read_bytes()[:200])
+    (root / 'test' / '7.png').write_text('no image')
+    shutil.copy(root / 'train' / '5.png', root / 'test' / '9.png')
+    return root
+
+
+def test_test_images_without_labels_are_looked_at(check_data, unlabelled):
+    result = check_data('--data-root', unlabelled)
+    assert result.returncode == 1
+    said = plain(result.stdout)
+    assert '2: image 3 (3.png): 200 bytes' in said and 'image 7 (7.png): 8 bytes' in said
+    assert 'train image 5 (5.png) = test image 9 (9.png)' in said
+    for name in ('3.png', '7.png', '9.png'):
+        (unlabelled / 'test' / name).unlink()
+    result = check_data('--data-root', unlabelled)
+    assert result.returncode == 0, result.stdout
+
+
+def test_a_copy_keeps_test_images_without_labels(check_data, unlabelled):
+    arguments = ('--data-root', unlabelled, '--fix', 'fixed')
+    (unlabelled / 'test' / '9.png').unlink()
+    result = check_data(*arguments)
+    assert f'{unlabelled}/test: a repair would leave out 2 of 15 images' in result.stderr
+    result = check_data(*arguments, '--skip-bad')
+    assert result.returncode == 0, result.stderr
+    kept = {path.name for path in (unlabelled / 'test').iterdir()} - {'3.png', '7.png'}
+    assert {path.name for path in Path('fixed/test').iterdir()} == kept
+    assert Path('fixed/test/1.png').samefile(unlabelled / 'test' / '1.png')
+    assert not Path('fixed/test.json').exists()
+
+
 @pytest.mark.parametrize(
     ('arguments', 'status', 'message'),
     [

@@ -100,6 +100,43 @@ def test_another_version_is_told_with_the_command_that_mends_it(examine, broken,
     assert 'pip install --force-reinstall torch==' in pair['fix']
 
 
+def test_the_doctor_runs_before_anything_is_installed(tmp_path):
+    command = [sys.executable, '-S', REPOSITORY / 'tools/doctor.py', CONFIG]  # no site-packages
+    command += ['--cfg-options', 'optim_wrapper.optimizer.lr=0.1']
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert 'Traceback' not in done.stderr
+    assert 'numpy cannot be imported.' in done.stdout
+    assert 'not checked: it needs mmdet_digits.register' in done.stdout
+    assert 'pip install' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ('option', 'name', 'found'),
+    [
+        ('train_cfg.max_epochs=-1', 'train_cfg.max_epochs', '-1'),
+        ('optim_wrapper.optimizer.lrr=1', 'names a path that the config does not have', 'lrr'),
+    ],
+)
+def test_options_of_the_command_line_are_looked_at(run_tool, tmp_path, option, name, found):
+    done = run_tool('doctor.py', CONFIG, '--json', '--cfg-options', option, cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    failed = [c for c in json.loads(done.stdout)['checks'] if c['status'] == 'fail']
+    assert any(name in check['name'] and found in check['found'] for check in failed), failed
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ((CONFIG, '--cfg-options', 'lr'), "found 'lr', expected PATH=VALUE"),
+        (('--cfg-options', 'lr=1'), 'found --cfg-options without CONFIG'),
+    ],
+)
+def test_options_that_are_none(run_tool, tmp_path, arguments, message):
+    done = run_tool('doctor.py', *arguments, cwd=tmp_path)
+    assert done.returncode == 2 and message in done.stderr
+
+
 FAULTS = {  # of the data and of the config -> what the doctor calls them
     'a box of no width': 'train: boxes without size',
     'a box outside its image': 'train: boxes outside the image',
@@ -108,6 +145,7 @@ FAULTS = {  # of the data and of the config -> what the doctor calls them
     'an empty image': 'train: unreadable images',
     'a missing image': 'train: images without file',
     'an image of another size': 'train: image sizes',
+    'an empty image without labels': 'test: unreadable images',
     'a JPEG named .png': 'train: misnamed images',
     'a wrong category name': 'val: category names',
     'an image in two splits': 'between splits: same image in train and val',
@@ -133,6 +171,8 @@ def plant_faults(root):
     Image.open(picture).save(picture, format='JPEG')
     valid['categories'][9]['name'] = 'nine'
     shutil.copy(root / 'train' / '1.png', root / 'valid' / '1.png')
+    (root / 'test.json').unlink()
+    (root / 'test' / '4.png').write_bytes(b'')
     for split, content in (('train', train), ('valid', valid)):
         (root / f'{split}.json').write_text(json.dumps(content))
 

@@ -7,7 +7,8 @@ import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
 
-from mmdet_digits.deploy.image_list import find_images, number_images
+from mmdet_digits.coco.files import number_images
+from mmdet_digits.deploy.image_list import find_images
 from mmdet_digits.deploy.predictor import collect_predictions, load_detector, predict_images
 from mmdet_digits.repository import REPOSITORY
 

@@ -41,6 +41,7 @@ from mmdet_digits.evaluation.assembly_files import (
 )
 from mmdet_digits.evaluation.predictions import read_predictions
 from mmdet_digits.files import check_outputs, read_file, write_file
+from mmdet_digits.repository import tool_command
 from mmdet_digits.visualization.sweep_figure import HeatMap, save_sweep_figure
 
 FILES = ('assembly.json', 'config_line.txt', 'sweep.csv', 'sweep.png')
@@ -182,7 +183,7 @@ def snippet(best, path):
     lines = [
         f'# variant "{best.variant}". In a config, in place of the NumberMetric it has:',
         config_line(best.assembly) + ',',
-        '# or for one run, after python tools/test.py CONFIG CHECKPOINT:',
+        f'# or for one run, after {tool_command("test")} CONFIG CHECKPOINT:',
         config_options(path),
     ]
     return '\n'.join(lines) + '\n'

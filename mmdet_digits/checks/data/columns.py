@@ -5,7 +5,7 @@ A value that is not sound is 0, NaN or an empty text in the array.
 
 import numpy as np
 
-from mmdet_digits.coco.structure import LARGEST, is_number
+from mmdet_digits.coco.structure import LARGEST, is_bbox, is_number
 
 
 def number(value: object) -> float:
@@ -47,9 +47,9 @@ def flags(values: list) -> tuple[np.ndarray, np.ndarray]:
 
 def boxes(values: list) -> tuple[np.ndarray, np.ndarray]:
     """Lists of four numbers, (N, 4) float."""
-    quads = [v if isinstance(v, list | tuple) and len(v) == 4 else [np.nan] * 4 for v in values]
-    array, sound = numbers([number for quad in quads for number in quad])
-    return array.reshape(-1, 4), sound.reshape(-1, 4).all(axis=1)
+    sound = np.array([is_bbox(value) for value in values], dtype=bool)
+    quads = [v if ok else [np.nan] * 4 for v, ok in zip(values, sound, strict=True)]
+    return np.array(quads, dtype=float).reshape(-1, 4), sound
 
 
 def texts(values: list) -> tuple[np.ndarray, np.ndarray]:

@@ -16,6 +16,7 @@ from mmdet_digits.checks.data.structure import CocoTable, report, shown
 from mmdet_digits.checks.finding import Check, Status
 from mmdet_digits.coco.structure import leads_out
 from mmdet_digits.files import is_image_name, natural_key
+from mmdet_digits.repository import tool_command
 
 # Which files are meant by names that differ from them in folder or suffix only.
 
@@ -127,7 +128,7 @@ def image_folder(image_dir: Path) -> Check:
         Status.FAIL,
         f'{image_dir}: {there}',
         'the folder that holds the images',
-        'say where it is, or link it (tools/prepare_data.py link)',
+        f'say where it is, or link it ({tool_command("prepare_data")} link)',
     )
 
 

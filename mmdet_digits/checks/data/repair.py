@@ -25,7 +25,7 @@ from mmdet_digits.checks.data.corrections import (
 )
 from mmdet_digits.checks.data.files import image_folder
 from mmdet_digits.checks.data.images import ImageFacts, encode_plainly
-from mmdet_digits.checks.data.splits import Split, inspect_split
+from mmdet_digits.checks.data.splits import Inspection, Split, inspect_split
 from mmdet_digits.checks.data.structure import (
     LISTS,
     check_structure,
@@ -35,10 +35,11 @@ from mmdet_digits.checks.data.structure import (
 )
 from mmdet_digits.checks.finding import Check, Status
 from mmdet_digits.coco.categories import map_categories
-from mmdet_digits.coco.files import CATEGORIES
+from mmdet_digits.coco.files import CATEGORIES, unlabelled_coco
 from mmdet_digits.coco.structure import fit_categories
 from mmdet_digits.converters.linking import Plan, build
 from mmdet_digits.errors import InputError
+from mmdet_digits.repository import tool_command
 
 CHANGES = 'changes.json'
 MOST_LOST = 0.01  # share of the images or boxes that a repair leaves out without being asked
@@ -106,7 +107,9 @@ def repair_dataset(
             _check_loss(repaired[name], split)
     plan = Plan()
     for name, split in splits.items():
-        _plan_split(plan, name, repaired[name], split.image_dir)
+        if split.ann_file:
+            plan.files[f'{name}.json'] = json.dumps(repaired[name].coco) + '\n'
+        _plan_images(plan, name, repaired[name], split.image_dir)
     changes = [change for split in repaired.values() for change in split.changes]
     plan.files[CHANGES] = json.dumps([asdict(change) for change in changes], indent=1) + '\n'
     build(out_dir, plan, next(iter(splits.values())).image_dir, workers)
@@ -128,6 +131,8 @@ def _repair_split(
     advance: Callable[[], None],
     known: Mapping[str, ImageFacts] | None,
 ) -> RepairedSplit:
+    if split.ann_file is None:
+        return _repair_unlabelled(name, inspect_split(split, True, workers, advance, known))
     raw = split.coco
     if raw is None:
         raw, check = read_annotation_file(split.ann_file)
@@ -150,6 +155,15 @@ def _repair_split(
     if 'annotations' not in raw:
         del lists['annotations'], coco['annotations']
     return RepairedSplit(coco | lists, images, changes, total)
+
+
+def _repair_unlabelled(name: str, found: Inspection) -> RepairedSplit:
+    """Test images that have no annotation file."""
+    paths = [Path(file) for file in found.match.files.values()]
+    entries = unlabelled_coco(paths, found.table.sizes.tolist())['images']
+    images = repair_images(entries, found, name)
+    total = {'images': len(entries), 'boxes': 0}
+    return RepairedSplit({'images': images.entries}, images, images.changes, total)
 
 
 def _choose_categories(coco: dict, name: str, split: Split) -> tuple[dict, list[Change]]:
@@ -233,8 +247,8 @@ def _drop_shared(repaired: Mapping[str, RepairedSplit]) -> None:
 
 def _check_left(repaired: RepairedSplit, split: Split) -> None:
     if not repaired.coco['images']:
-        what = f'{split.ann_file}: a repair would leave no image; nothing was written.'
-        fix = 'correct what is wrong with all of them first: tools/check_data.py says what'
+        what = f'{split.source}: a repair would leave no image; nothing was written.'
+        fix = f'correct what is wrong with all of them: {tool_command("check_data")} says what'
         lost = [change for change in repaired.changes if change.what.startswith(LOST['images'])]
         raise InputError(what, _reasons(lost), 'at least one sound image', fix)
 
@@ -247,12 +261,12 @@ def _check_loss(repaired: RepairedSplit, split: Split) -> None:
         total = repaired.total[kind]
         if len(lost) > MOST_LOST * total:
             raise InputError(
-                f'{split.ann_file}: a repair would leave out {len(lost):,} of {total:,} {kind}; '
+                f'{split.source}: a repair would leave out {len(lost):,} of {total:,} {kind}; '
                 'nothing was written.',
                 _reasons(lost),
                 f'at most {MOST_LOST:.0%}',
-                'correct the cause first (tools/check_data.py shows it), or add --skip-bad to '
-                'leave them out',
+                f'correct the cause first ({tool_command("check_data")} shows it), or add '
+                '--skip-bad to leave them out',
             )
 
 
@@ -262,9 +276,8 @@ def _reasons(changes: list[Change]) -> str:
     return '; '.join(f'{what} ({count:,} times)' for what, count in counts.most_common(3))
 
 
-def _plan_split(plan: Plan, name: str, repaired: RepairedSplit, folder: Path) -> None:
-    """Plan the annotation file of a split, and per image a link or a new file."""
-    plan.files[f'{name}.json'] = json.dumps(repaired.coco) + '\n'
+def _plan_images(plan: Plan, name: str, repaired: RepairedSplit, folder: Path) -> None:
+    """Plan per image of a split a link or a new file."""
     images = repaired.images
     for image in repaired.coco['images']:
         source = Path(folder, images.sources[image['id']]).resolve()

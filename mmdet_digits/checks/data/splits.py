@@ -26,10 +26,13 @@ from mmdet_digits.checks.data.structure import (
 )
 from mmdet_digits.checks.finding import Check, Status
 from mmdet_digits.coco.categories import DIGITS, map_categories
+from mmdet_digits.coco.files import unlabelled_coco
 from mmdet_digits.coco.folders import SPLITS, describe
 from mmdet_digits.coco.structure import choose_categories
 from mmdet_digits.coco.values import read_values
 from mmdet_digits.errors import InputError
+from mmdet_digits.files import image_files
+from mmdet_digits.repository import tool_command
 
 # Whether two splits hold the digits and the number lengths in the same proportions.
 #
@@ -117,7 +120,7 @@ def _compare(name: str, counts: Mapping[str, np.ndarray], classes: list[str], un
     if not moved:
         return Check(name, Status.OK, '; '.join(found))
     expected = f'shares that differ by less than {SMALLEST_SHIFT:.0%} in all, or by chance'
-    fix = 'split at random (prepare_data.py link --valid 0.1), unless the shift is wanted'
+    fix = f'split at random ({tool_command("prepare_data")} link --valid 0.1), unless it is wanted'
     return Check(name, Status.WARN, '; '.join(found), expected, fix)
 
 
@@ -137,18 +140,23 @@ class Split:
     """Where the data of one split is.
 
     Args:
-        ann_file: COCO JSON file, plain or gzipped.
+        ann_file: COCO JSON file, plain or gzipped; None for test images without labels.
         image_dir: folder of its images.
         coco: what is in the file, where it was parsed already; None has it read.
         ignore_classes: names of categories to leave out.
         images_only: whether it need not have annotations.
     """
 
-    ann_file: Path
+    ann_file: Path | None
     image_dir: Path
     coco: Any = None
     ignore_classes: tuple[str, ...] = ()
     images_only: bool = field(default=False, compare=False)
+
+    @property
+    def source(self) -> Path:
+        """What to name in a message about it."""
+        return self.ann_file or self.image_dir
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,33 +179,41 @@ class Inspection:
 
 
 def find_splits(data_root: Path, ignore_classes: Sequence[str] = ()) -> dict[str, Split]:
-    """The splits of a folder in the HW2 format that have an annotation file.
+    """The splits of a folder in the HW2 format: annotation files, and test images without one.
 
     Args:
         data_root: the folder.
         ignore_classes: names of categories to leave out.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no annotation file.
     """
     root = Path(data_root)
-    found = {
-        name: Split(
-            root / f'{name}.json',
-            root / name,
-            ignore_classes=tuple(ignore_classes),
-            images_only=name == 'test',
-        )
-        for name in SPLITS
-        if (root / f'{name}.json').exists()
-    }
-    if not found:
+    ignored = tuple(ignore_classes)
+    found = splits_there(
+        {
+            name: Split(root / f'{name}.json', root / name, None, ignored, name == 'test')
+            for name in SPLITS
+        }
+    )
+    if not any(split.ann_file for split in found.values()):
         raise InputError(
             f'{root}: no data set.',
             describe(root) if root.exists() else 'nothing there',
             'train.json beside train/, and the same for valid and test',
             'name another folder, or the annotation file and its image folder',
         )
+    return found
+
+
+def splits_there(splits: Mapping[str, Split]) -> dict[str, Split]:
+    """Those of some splits that have an annotation file, or test images that need none."""
+    found = {}
+    for name, split in splits.items():
+        if split.ann_file.exists():
+            found[name] = split
+        elif split.images_only and split.image_dir.is_dir() and image_files(split.image_dir):
+            found[name] = replace(split, ann_file=None, coco=None)
     return found
 
 
@@ -278,6 +294,8 @@ def inspect_split(
         advance: likewise.
         known: what image files are that were read before, by path.
     """
+    if split.ann_file is None:
+        return _inspect_unlabelled(split, decode, workers, advance, known or {})
     checks, coco = [], split.coco
     if coco is None:
         coco, check = read_annotation_file(split.ann_file)
@@ -290,12 +308,40 @@ def inspect_split(
         return Inspection(split, checks)
     match, found = check_files(table, split.image_dir)
     paths = {row: f'{split.image_dir}/{name}' for row, name in match.files.items()}
-    known = known or {}
-    new = list(dict.fromkeys(path for path in paths.values() if path not in known))
-    known = {**known, **dict(zip(new, read_images(new, decode, workers, advance), strict=True))}
-    facts = {row: known[path] for row, path in paths.items()}
+    facts = _read_unknown(paths, known or {}, decode, workers, advance)
     checks += found + check_image_files(table, facts)
     return Inspection(split, checks, table, match, facts)
+
+
+def _inspect_unlabelled(
+    split: Split,
+    decode: bool,
+    workers: int | None,
+    advance: Callable[[], None],
+    known: Mapping[str, ImageFacts],
+) -> Inspection:
+    """Look through test images that have no annotation file."""
+    paths = image_files(split.image_dir)
+    names = {row: path.name for row, path in enumerate(paths)}
+    places = {row: f'{split.image_dir}/{name}' for row, name in names.items()}
+    facts = _read_unknown(places, known, decode, workers, advance)
+    table, _ = read_table(unlabelled_coco(paths, [fact.size for fact in facts.values()]))
+    labels = Check('labels', Status.OK, f'none: the images of {split.image_dir} are predicted only')
+    checks = [labels, *check_image_files(table, facts)]
+    return Inspection(split, checks, table, FileMatch(names), facts)
+
+
+def _read_unknown(
+    paths: Mapping[int, str],
+    known: Mapping[str, ImageFacts],
+    decode: bool,
+    workers: int | None,
+    advance: Callable[[], None],
+) -> dict[int, ImageFacts]:
+    """What the image file of each row is; each file is read once, and no known one."""
+    new = list(dict.fromkeys(path for path in paths.values() if path not in known))
+    known = {**known, **dict(zip(new, read_images(new, decode, workers, advance), strict=True))}
+    return {row: known[path] for row, path in paths.items()}
 
 
 def check_annotations(
@@ -342,12 +388,12 @@ def compare_splits(inspections: Mapping[str, Inspection]) -> list[Check]:
     read = {name: found for name, found in inspections.items() if found.table is not None}
     if len(read) < 2:
         return []
-    tables = {name: found.table for name, found in read.items()}
-    return [
-        compare_categories({name: table.categories for name, table in tables.items()}),
-        *(_shared_images(read, first, second) for first, second in combinations(read, 2)),
-        *check_shift(tables),
-    ]
+    tables = {name: found.table for name, found in read.items() if found.split.ann_file}
+    checks = [_shared_images(read, first, second) for first, second in combinations(read, 2)]
+    if len(tables) < 2:
+        return checks
+    categories = compare_categories({name: table.categories for name, table in tables.items()})
+    return [categories, *checks, *check_shift(tables)]
 
 
 def _shared_images(inspections: Mapping[str, Inspection], first: str, second: str) -> Check:

@@ -16,11 +16,12 @@ from mmdet_digits.coco.structure import FORMAT
 from mmdet_digits.coco.values import MISSING
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import read_json
+from mmdet_digits.repository import tool_command
 
 # How a check says which cases it found.
 
 #: The command that writes a repaired copy.
-REPAIR = 'tools/check_data.py --fix OUT'
+REPAIR = f'{tool_command("check_data")} --fix OUT'
 
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 80

@@ -9,8 +9,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import ValLoop
 from torch.utils.data import DataLoader, Subset
 
+from mmdet_digits.engine.no_output import no_output
 from mmdet_digits.engine.randomness import preserved_randomness
-from mmdet_digits.engine.silence import silence
 from mmdet_digits.errors import InputError
 
 
@@ -33,7 +33,7 @@ class SanityValidationHook(Hook):
         """
         if runner.val_loop is None:
             return
-        with silence(), preserved_randomness():
+        with no_output(), preserved_randomness():
             metrics = validate_first_batch(runner.val_loop)
         check_monitored(dict(monitored_keys(runner.cfg)), metrics)
 

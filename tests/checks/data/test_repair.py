@@ -463,7 +463,7 @@ def test_images_only(tmp_path):
 
 def test_what_a_killed_repair_left_is_removed(tmp_path):
     split = write_split(tmp_path)
-    stale, running = (tmp_path / f'.out.{n}.partial' for n in (2**22 + 1, os.getppid()))
+    stale, running = (tmp_path / f'.{n}.out.part' for n in (2**22 + 1, os.getppid()))
     stale.mkdir()
     running.mkdir()
     repair_dataset({'train': split}, tmp_path / 'out')

@@ -1,4 +1,4 @@
-"""Quiet for code that is only run to see whether it works."""
+"""No output from code that is only run to see whether it works."""
 
 import contextlib
 import logging
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def silence() -> Iterator[None]:
+def no_output() -> Iterator[None]:
     """Log nothing and print nothing."""
     before = logging.root.manager.disable
     disable_logging(logging.CRITICAL)

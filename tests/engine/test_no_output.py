@@ -1,11 +1,11 @@
 from mmengine.logging import MMLogger
 
-from mmdet_digits.engine.silence import silence
+from mmdet_digits.engine.no_output import no_output
 
 
-def test_what_was_silent_speaks_again(capsys):
-    logger = MMLogger.get_instance('test_silence')
-    with silence():
+def test_output_is_off_only_within(capsys):
+    logger = MMLogger.get_instance('test_no_output')
+    with no_output():
         logger.info('unheard')
         print('unseen')
     logger.info('heard')
