@@ -44,5 +44,6 @@ import mmdet_digits.evaluation.metrics.digits_coco_metric
 import mmdet_digits.evaluation.metrics.digits_precision_metric
 import mmdet_digits.evaluation.metrics.number_metric
 import mmdet_digits.models.float32_roi_extractor
+import mmdet_digits.models.read_again_faster_rcnn
 import mmdet_digits.models.rounded_anchor_generator
 import mmdet_digits.models.torchvision_weights

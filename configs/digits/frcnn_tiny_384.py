@@ -17,7 +17,12 @@ real = dict(_base_.real, pipeline=[_base_.load_image, *augmentation])
 drawn = dict(_base_.drawn, length=drawn_images, pipeline=augmentation)
 datasets = [dict(type='RepeatDataset', times=rounds, dataset=real), drawn]
 train_dataloader = dict(dataset=dict(datasets=datasets))
-test_pipeline = [_base_.load_image, resize, _base_.load_boxes, _base_.pack_for_test]
+
+# Tested twice: on the whole image, and on crops around what was found in it. One pass only:
+#   --cfg-options model.test_cfg.read_again=None
+model = dict(type='ReadAgainFasterRCNN', test_cfg=dict(read_again=dict(shares=(0.66,))))
+keep = dict(resize, keep_original=True)
+test_pipeline = [_base_.load_image, keep, _base_.load_boxes, _base_.pack_for_test]
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 

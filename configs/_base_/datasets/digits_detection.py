@@ -13,7 +13,7 @@ scale = (320, 160)
 load_image = dict(type='LoadImageFromFile')
 load_boxes = dict(type='LoadAnnotations', with_bbox=True)
 pack = dict(type='PackDetInputs')
-tested_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')
+tested_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'original')
 pack_for_test = dict(type='PackDetInputs', meta_keys=tested_keys)
 # No flip: a mirrored digit is no digit. Boxes are measured in pixels of the image as it is.
 train_pipeline = [load_image, load_boxes, dict(type='CanvasResize', scale=scale), pack]
