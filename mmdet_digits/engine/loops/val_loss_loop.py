@@ -133,8 +133,8 @@ def check_ground_truth(transforms: list) -> None:
     resizes = [i for i, step in enumerate(transforms) if isinstance(step, Resize)]
     if not loads or (resizes and loads[0] < resizes[-1]):
         raise InputError(
-            'The validation loss needs the ground truth, in pixels of the original image.\n'
-            f'  found:    val_dataloader.dataset.pipeline: {names}\n'
-            '  expected: LoadAnnotations(with_bbox=True) after the last Resize\n'
-            "  fix: put it there, or validate without losses: val_cfg.type='ValLoop'"
+            'The validation loss needs the ground truth, in pixels of the original image.',
+            f'val_dataloader.dataset.pipeline: {names}',
+            'LoadAnnotations(with_bbox=True) after the last Resize',
+            "put it there, or validate without losses: val_cfg.type='ValLoop'",
         )
