@@ -8,7 +8,7 @@ DEMO_DATA := data/digits
 DEMO_IMAGES := 4000
 DEMO_RUN := work_dirs/demo
 DEMO_OPTIONS := --amp --cfg-options +optim_wrapper.dtype=native \
-	load_from=models/frcnn_tiny_synthetic_256.safetensors train_cfg.max_epochs=1 param_scheduler.1.T_max=1
+	load_from=models/frcnn_tiny_synthetic_256.safetensors train_cfg.max_epochs=1
 
 # The published systems at a size that two CPU cores train: their recipes, a small network from random weights, small images.
 COMPARED := frcnn_v2_fp32 frcnn_v2_amp frcnn_aug_cosine frcnn_aug_cosine_noaug

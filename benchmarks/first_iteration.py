@@ -41,7 +41,6 @@ def main() -> None:
     """Start tools/train.py, as it is, and leave when the first iteration is done."""
     sys.path.insert(0, str(Path(__file__).parents[1] / 'tools'))
     import train
-
     from mmengine.runner import EpochBasedTrainLoop, Runner
 
     from mmdet_digits import launching

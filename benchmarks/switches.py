@@ -29,9 +29,12 @@ class Switch:
     options: dict = field(default_factory=dict)
 
 
-ALL_OFF = Switch(dict(channels_last=False), {'optim_wrapper.optimizer.fused': False})
+ALL_OFF = Switch(
+    dict(channels_last=False, keep_freed_memory=False), {'optim_wrapper.optimizer.fused': False}
+)
 SWITCHES = {
     'channels_last': Switch(hook=dict(channels_last=True)),
+    'keep_freed_memory': Switch(hook=dict(keep_freed_memory=True)),
     'fused optimizer': Switch(options={'optim_wrapper.optimizer.fused': True}),
     'mixed precision': Switch(
         options={'optim_wrapper.type': 'PortableAmpOptimWrapper', 'test_cfg.fp16': True}

@@ -36,7 +36,7 @@ from validation_systems import Validator, own_validator, peer_validator
 
 from mmdet_digits.cli import config_parser, positive, run_tool
 from mmdet_digits.engine.no_output import disable_logging
-from mmdet_digits.engine.shared_forward import predict_with_loss, scale_ground_truth
+from mmdet_digits.engine.predict_with_loss import predict_with_loss, scale_ground_truth
 from mmdet_digits.launching import load_config
 from mmdet_digits.repository import REPOSITORY
 

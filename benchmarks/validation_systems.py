@@ -32,7 +32,7 @@ from torchvision.models.detection import fasterrcnn_resnet50_fpn_v2
 
 from mmdet_digits.coco.categories import DIGITS
 from mmdet_digits.coco.structure import read_coco
-from mmdet_digits.engine.shared_forward import predict_with_loss
+from mmdet_digits.engine.predict_with_loss import predict_with_loss
 
 SCORE_THR = 0.05  # system A's, in full precision
 IOU_THR = 0.5

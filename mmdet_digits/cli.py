@@ -79,7 +79,7 @@ def run_tool(main: Callable[[], int | None], debug: bool = '--debug' in sys.argv
         if not process_rank():
             print(str(stop) or 'Stopped by Ctrl-C.', file=sys.stderr)
         sys.exit(getattr(stop, 'exit_status', 130))
-    except BrokenPipeError:
+    except ConnectionError:  # a closed pipe, or a server that is away
         raise
     except (InputError, OSError) as error:
         if debug:

@@ -28,7 +28,7 @@ from mmdet_digits.checks.weights import options_without, weight_sources
 from mmdet_digits.engine.console_runner import ConsoleRunner
 from mmdet_digits.engine.distributed import enter_run, join_processes
 from mmdet_digits.engine.hooks.resumed_schedule_hook import ResumedScheduleHook
-from mmdet_digits.engine.surviving import surviving
+from mmdet_digits.engine.run_errors import explained_errors
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import LOCK, check_writable, held_folder
 from mmdet_digits.processes import process_rank
@@ -56,7 +56,7 @@ def train(args: Namespace) -> None:
         if cfg.get('resume'):
             runner.register_hook(ResumedScheduleHook(replan))
         try:
-            with surviving(runner):
+            with explained_errors(runner):
                 runner.train()
         except URLError as error:
             raise weights_unavailable(cfg, error) from error

@@ -26,8 +26,10 @@ import mmdet_digits.datasets.transforms.color_jitter
 import mmdet_digits.datasets.transforms.load_checked_image
 import mmdet_digits.datasets.transforms.random_area_erasing
 import mmdet_digits.datasets.transforms.random_center_affine
+import mmdet_digits.datasets.transforms.random_zoom_out
 import mmdet_digits.engine.hooks.durable_checkpoint_hook
 import mmdet_digits.engine.hooks.execution_hook
+import mmdet_digits.engine.hooks.graceful_stop_hook
 import mmdet_digits.engine.hooks.mean_loss_hook
 import mmdet_digits.engine.hooks.missed_validation_hook
 import mmdet_digits.engine.hooks.nonfinite_loss_hook
@@ -42,5 +44,6 @@ import mmdet_digits.evaluation.metrics.digits_coco_metric
 import mmdet_digits.evaluation.metrics.digits_precision_metric
 import mmdet_digits.evaluation.metrics.number_metric
 import mmdet_digits.models.float32_roi_extractor
+import mmdet_digits.models.read_again_faster_rcnn
 import mmdet_digits.models.rounded_anchor_generator
 import mmdet_digits.models.torchvision_weights

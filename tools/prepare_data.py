@@ -1,4 +1,4 @@
-"""Put data where the configs look for it: draw synthetic scenes, or link real ones."""
+"""Put data where the configs look for it: draw synthetic scenes, link real ones, widen them."""
 
 import argparse
 import shlex
@@ -10,7 +10,9 @@ from rich.table import Table
 
 from mmdet_digits.boxes import corners
 from mmdet_digits.cli import add_ignore_classes, run_tool
+from mmdet_digits.coco.folders import SPLITS
 from mmdet_digits.converters.linking import LinkedSplit, link_dataset
+from mmdet_digits.converters.wider_set import write_wider_set
 from mmdet_digits.errors import Interrupted
 from mmdet_digits.files import check_outputs, check_writable, write_image
 from mmdet_digits.progress import image_progress
@@ -57,7 +59,21 @@ def parse_args() -> argparse.Namespace:
         link.add_argument(f'--{split}', metavar='N|FRACTION', help=text)
     link.add_argument('--seed', type=int, default=0, metavar='N', help='same seed, same split')
     add_ignore_classes(link)
-    for command in (draw, link):
+    loose = commands.add_parser('loose', help='a test set in wider scenes, made of a split')
+    loose.add_argument('source', type=Path, metavar='SRC', help='holds valid/ and valid.json')
+    loose.add_argument('--out', type=Path, required=True, help='for test/ and test.json')
+    loose.add_argument('--split', choices=SPLITS, default='valid', help='default: valid')
+    loose.add_argument('--variants', type=int, default=3, metavar='N', help='scenes of each image')
+    loose.add_argument(
+        '--share',
+        type=float,
+        nargs=2,
+        default=(0.35, 1.0),
+        metavar=('LOW', 'HIGH'),
+        help="heights of images as shares of their scenes' (default: 0.35 1)",
+    )
+    loose.add_argument('--seed', type=int, default=0, metavar='N', help='same seed, same bytes')
+    for command in (draw, link, loose):
         command.add_argument('--debug', action='store_true', help='show tracebacks')
     return parser.parse_args()
 
@@ -155,6 +171,24 @@ def scene_picture(scene: Scene, with_boxes: bool) -> Image.Image:
     return draw_marks(scene.image[..., ::-1], marks, size=(150, 100))
 
 
+def run_loose(args: argparse.Namespace, console: Console) -> None:
+    """Put the images of a split into wider scenes."""
+    with image_progress(console) as progress:
+        written = write_wider_set(
+            args.source,
+            args.out,
+            args.split,
+            args.variants,
+            tuple(args.share),
+            args.seed,
+            lambda images: progress.track(images, description='widen'),
+        )
+    console.print(link_table([written]))
+    root = shlex.quote(str(args.out))
+    test = f'{tool_command("test")} CONFIG CHECKPOINT --data-root {root}'
+    console.print(f'Next: {test}', soft_wrap=True)
+
+
 def next_command(out: Path) -> str:
     """The command that trains on the data."""
     return f'{tool_command("train")} {CONFIG}{root_option(out)}'
@@ -187,16 +221,20 @@ def summary_table(summaries: list[SplitSummary]) -> Table:
     return table
 
 
+RUN = {'synthetic': run_synthetic, 'link': run_link, 'loose': run_loose}
+
+
 def main() -> None:
     """Draw or link."""
     args = parse_args()
     console = Console(markup=False)
     try:
-        (run_synthetic if args.command == 'synthetic' else run_link)(args, console)
+        RUN[args.command](args, console)
     except KeyboardInterrupt as stop:
         left = {
             'synthetic': 'the folder is marked as unfinished; run it again.',
             'link': 'nothing was linked.',
+            'loose': 'nothing was written.',
         }
         raise Interrupted(f'Interrupted: {left[args.command]}', 130) from stop
 

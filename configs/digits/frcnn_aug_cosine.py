@@ -8,7 +8,6 @@ _base_ = [
     '../_base_/models/faster-rcnn_r50_fpn_v2.py',
     '../_base_/datasets/digits_augmented.py',
     '../_base_/schedules/sgd_cosine_15e.py',
-    '../_base_/default_runtime.py',
 ]
 
 load_from = 'torchvision-detection://fasterrcnn_resnet50_fpn_v2'
@@ -20,5 +19,5 @@ optim_wrapper = dict(type='PortableAmpOptimWrapper', loss_scale='dynamic', dtype
 param_scheduler = [dict(type='CosineAnnealingLR', T_max=10, by_epoch=True)]
 
 number = dict(type='NumberMetric', assembly='system_b')
-val_evaluator = [_base_.val_evaluator[0], number]
-test_evaluator = [_base_.test_evaluator[0], number]
+val_evaluator = [_base_.coco_on_valid, number]
+test_evaluator = [_base_.coco_on_test, number]

@@ -5,5 +5,5 @@ _base_ = './frcnn_aug_cosine.py'
 
 param_scheduler = [dict(type='CosineAnnealingLR', T_max=_base_.max_epochs, by_epoch=True)]
 number = dict(type='NumberMetric')
-val_evaluator = [_base_.val_evaluator[0], number]
-test_evaluator = [_base_.test_evaluator[0], number]
+val_evaluator = [_base_.coco_on_valid, number]
+test_evaluator = [_base_.coco_on_test, number]

@@ -6,5 +6,4 @@ _base_ = [
     '../_base_/models/faster-rcnn_r50_fpn.py',
     '../_base_/datasets/digits_detection.py',
     '../_base_/schedules/sgd_step_30e.py',
-    '../_base_/default_runtime.py',
 ]

@@ -9,7 +9,8 @@ _base_ = './frcnn_amp.py'
 max_epochs = 6
 train_cfg = dict(max_epochs=max_epochs)
 optim_wrapper = dict(optimizer=dict(lr=1e-2), clip_grad=dict(max_norm=10.0))
+warm_up = dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=500)
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=500),
+    warm_up,
     dict(type='CosineAnnealingLR', T_max=max_epochs, convert_to_iter_based=True),
 ]

@@ -10,6 +10,6 @@ train_dataloader = dict(
         length=8000,  # images per epoch
         look='street',  # or 'clear'
         source=dict(),  # e.g. glyphs='mnist.npz', layouts='train.json', without=['blur', 'jpeg']
-        pipeline=_base_.train_pipeline[1:],  # the first step loads files
+        pipeline=[_base_.load_boxes, _base_.resize, _base_.pack],
     ),
 )

@@ -7,5 +7,7 @@ _base_ = './frcnn_tiny.py'
 
 max_epochs = 2
 train_cfg = dict(max_epochs=max_epochs)
-param_scheduler = _base_.param_scheduler
-param_scheduler[1].update(T_max=max_epochs)
+param_scheduler = [
+    _base_.warm_up,
+    dict(type='CosineAnnealingLR', T_max=max_epochs, convert_to_iter_based=True),
+]

@@ -7,7 +7,6 @@ _base_ = [
     '../_base_/models/faster-rcnn_r50_fpn_v2.py',
     '../_base_/datasets/digits_detection.py',
     '../_base_/schedules/sgd_step_30e.py',
-    '../_base_/default_runtime.py',
 ]
 
 load_from = 'torchvision-detection://fasterrcnn_resnet50_fpn_v2'
@@ -17,6 +16,6 @@ precisions = [  # the original's accuracy: at 0.05 in this run, at 0.7 in the mi
     dict(type='DigitsPrecisionMetric', score_thr=0.7),
     dict(type='DigitsPrecisionMetric', score_thr=0.05, prefix='digits_at_0.05'),
 ]
-val_evaluator = _base_.val_evaluator + precisions
-test_evaluator = _base_.test_evaluator + precisions
+val_evaluator = [*_base_.val_evaluator, *precisions]
+test_evaluator = [*_base_.test_evaluator, *precisions]
 default_hooks = dict(checkpoint=dict(save_best='val/loss', rule='less'))

@@ -11,6 +11,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmdet_digits.checks.schedule import follow_epochs
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import read_file, read_json
 from mmdet_digits.repository import DATA_ROOT, REPOSITORY
@@ -37,7 +38,9 @@ def read_config(name: str, data_root: str | None = None) -> Config:
 
 def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
     """Change values of a config, in place, as ``--cfg-options`` says: value per dotted path."""
+    epochs = cfg.get('train_cfg', {}).get('max_epochs')
     cfg.merge_from_dict({path.lstrip('+'): value for path, value in options.items()})
+    follow_epochs(cfg, epochs, options)
 
 
 def find_config(name: str) -> Path:
@@ -49,7 +52,7 @@ def find_config(name: str) -> Path:
     for path in (Path(name), REPOSITORY / name):
         if path.is_file():
             return path
-    known = [str(p.relative_to(REPOSITORY)) for p in sorted(REPOSITORY.glob('configs/digits/*.py'))]
+    known = [str(p.relative_to(REPOSITORY)) for p in sorted(REPOSITORY.glob('configs/[!_]*/*.py'))]
     raise InputError(
         f'{name}: no such config.',
         'a folder' if Path(name).is_dir() else 'nothing there',

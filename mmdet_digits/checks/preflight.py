@@ -28,6 +28,7 @@ from mmdet_digits.checks.config_data import annotated_datasets, coco_splits, rea
 from mmdet_digits.checks.data import Split, check_dataset
 from mmdet_digits.checks.finding import Check, Status, attempt
 from mmdet_digits.checks.keys import READ_KEYS, check_keys
+from mmdet_digits.checks.schedule import check_schedule
 from mmdet_digits.checks.values import check_values
 from mmdet_digits.checks.weights import check_weights
 from mmdet_digits.repository import tool_command
@@ -98,6 +99,7 @@ def check_config(
             ('Anchors', check_anchors, cfg, annotations),
             ('Held-out data', check_held_out, cfg),
             ('Learning rate', check_learning_rate, cfg, processes),
+            ('Schedule', check_schedule, cfg),
             ('Machine', check_machine, cfg, get_device()),
             ('Starting weights', check_weights, cfg, ask),
         ]

@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from mmdet_digits.checkpoints.reading import inspect_checkpoint
 from mmdet_digits.checks.dumped_config import parse_settings
 from mmdet_digits.checks.keys import READ_KEYS
+from mmdet_digits.checks.schedule import EPOCHS, fitted_schedule, listed
 from mmdet_digits.coco.structure import shortened
 from mmdet_digits.errors import InputError
 
@@ -75,7 +76,6 @@ RULES = {
     'randomness.seed': Counts.CHECKPOINT,
     '*': Counts.HERE,
 }
-EPOCHS = 'train_cfg.max_epochs'
 
 
 class _NotSet:
@@ -129,8 +129,7 @@ def settle_differences(cfg: Config, checkpoint: Path) -> bool:
             _put(cfg, difference.path, difference.old)
     epochs = next((d for d in differences if d.path == EPOCHS), None)
     if epochs and cfg.get('param_scheduler'):
-        schedulers = cfg.param_scheduler
-        schedulers = schedulers if isinstance(schedulers, list) else [schedulers]
+        schedulers = listed(cfg.param_scheduler)
         cfg.param_scheduler = fitted_schedule(schedulers, epochs.old, epochs.new)
     return epochs is not None
 
@@ -162,25 +161,6 @@ def resume_differences(old: Mapping, new: Mapping) -> list[Difference]:
             for d in found
         ]
     return [difference for difference in found if difference.counts is not Counts.SAME]
-
-
-def fitted_schedule(schedulers: list[dict], old_epochs: int, epochs: int) -> list[dict]:
-    """Schedulers whose length was the number of epochs, made as long as the new number is.
-
-    Args:
-        schedulers: configs of schedulers.
-        old_epochs: what ``T_max`` or ``end`` of those by epoch is changed from.
-        epochs: what it is changed to.
-    """
-    return [
-        {
-            key: epochs
-            if key in ('T_max', 'end') and value == old_epochs and scheduler.get('by_epoch', True)
-            else value
-            for key, value in scheduler.items()
-        }
-        for scheduler in schedulers
-    ]
 
 
 def refuse(differences: list[Difference], checkpoint: Path) -> None:

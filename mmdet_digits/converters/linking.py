@@ -93,7 +93,7 @@ def link_dataset(
     parts = {split: amount for split, amount in (parts or {}).items() if amount is not None}
     plan = _plan(source, parts, seed, ignore_classes)
     if not _stands(out, plan):
-        _check_unused(out)
+        check_unused(out)
         build(out, plan, source)
     return plan.splits, plan.notes
 
@@ -214,7 +214,8 @@ def _stands(out: Path, plan: Plan) -> bool:
     )
 
 
-def _check_unused(out: Path) -> None:
+def check_unused(out: Path) -> None:
+    """Raise FolderError unless a folder is empty or does not exist."""
     if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
         raise FolderError(
             f'{out} is in use; nothing was changed.', describe(out), 'an empty folder, or none', FIX

@@ -53,7 +53,8 @@ def test_switches_add_up():
         return options['custom_hooks'][0]
 
     plain, everything = options_of(ALL_OFF), options_of(ALL_OFF, *SWITCHES.values())
-    assert hook(plain) == dict(type='ExecutionHook', channels_last=False)
+    off = dict(channels_last=False, keep_freed_memory=False)
+    assert hook(plain) == dict(type='ExecutionHook', **off)
     assert plain['optim_wrapper.optimizer.fused'] is False
     assert hook(everything)['channels_last'] is True
     assert everything['optim_wrapper.optimizer.fused'] is True

@@ -15,7 +15,7 @@ from mmdet_digits.checks.weights import check_source, options_without, weight_so
 from mmdet_digits.cli import config_parser
 from mmdet_digits.launching import weights_unavailable
 
-CONFIGS = sorted((Path(__file__).resolve().parents[2] / 'configs/digits').glob('*.py'))
+CONFIGS = sorted(Path(__file__).resolve().parents[2].glob('configs/[!_]*/*.py'))
 
 
 def follow(cfg: Config, advice: str) -> Config:

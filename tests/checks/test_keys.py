@@ -10,7 +10,7 @@ from mmdet_digits.checks.finding import Status
 from mmdet_digits.checks.keys import accepted_keys, check_keys, typed_dicts
 from mmdet_digits.evaluation.metrics.digits_coco_metric import DigitsCocoMetric
 
-OURS = sorted((Path(__file__).resolve().parents[2] / 'configs/digits').glob('*.py'))
+OURS = sorted(Path(__file__).resolve().parents[2].glob('configs/[!_]*/*.py'))
 MMDETS = [
     Path(mmdet.__file__).parent / '.mim/configs' / name
     for name in (

@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmdet_digits.checkpoints.reading import read_checkpoint
-from mmdet_digits.engine.surviving import surviving
+from mmdet_digits.engine.run_errors import explained_errors
 
 
 class Recorder(Hook):
@@ -49,7 +49,7 @@ def train(cfg, *hooks, resume=False):
     for hook in (recorder, *hooks):
         runner.register_hook(hook)
     try:
-        with surviving(runner):
+        with explained_errors(runner):
             runner.train()
     except KeyboardInterrupt as stop:
         return recorder.steps, stop.with_traceback(None)  # whose frames hold the data workers

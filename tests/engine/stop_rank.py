@@ -9,7 +9,6 @@ import torch.distributed
 
 import mmdet_digits.register  # noqa: F401
 from mmdet_digits.engine.hooks import graceful_stop_hook
-from mmdet_digits.engine.stop_request import StopRequest
 
 
 def ask_rank(rank: int, folder: str) -> None:
@@ -19,8 +18,8 @@ def ask_rank(rank: int, folder: str) -> None:
     """
     store = f'file://{folder}/store'
     torch.distributed.init_process_group('gloo', init_method=store, rank=rank, world_size=2)
-    request, exchange, spoke, asked = StopRequest(), graceful_stop_hook.all_reduce, [], []
-    hook = graceful_stop_hook.GracefulStopHook(request)
+    exchange, spoke, asked = graceful_stop_hook.all_reduce, [], []
+    hook = graceful_stop_hook.GracefulStopHook()
     hook.interval = 4
     runner = SimpleNamespace(optim_wrapper=SimpleNamespace(should_update=lambda: False))
 
@@ -31,8 +30,8 @@ def ask_rank(rank: int, folder: str) -> None:
     graceful_stop_hook.all_reduce = counted
     for runner.iter in range(10):
         if runner.iter == 2 and rank == 1:
-            request.signal = signal.SIGTERM
+            hook.signal = signal.SIGTERM
         hook.after_train_iter(runner, runner.iter % 3)
-        asked.append(hook._asked)
+        asked.append(hook._agreed)
     Path(folder, f'{rank}.json').write_text(json.dumps([asked, spoke]))
     torch.distributed.destroy_process_group()

@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, StepLR
 
-CONFIGS = sorted((Path(__file__).resolve().parents[2] / 'configs/digits').glob('*.py'))
+CONFIGS = sorted(Path(__file__).resolve().parents[2].glob('configs/[!_]*/*.py'))
 BATCHES = 30  # per epoch
 PUBLISHED = 5e-3  # both systems
 
@@ -121,6 +121,7 @@ EXPECTED = {
     'frcnn_tiny_synthetic': warmed_up_cosine,
     'frcnn_tiny_synthetic_256': warmed_up_cosine,
     'frcnn_tiny_best': warmed_up_cosine,
+    'frcnn_tiny_384': warmed_up_cosine,
     'frcnn_synthetic': warmed_up_cosine,
     'frcnn_best': warmed_up_cosine,
     'frcnn_fp32': step(30),

@@ -16,10 +16,10 @@ from mmdet_digits.engine.hooks.sanity_validation_hook import (
     monitored_keys,
     validate_first_batch,
 )
-from mmdet_digits.engine.surviving import surviving
+from mmdet_digits.engine.run_errors import explained_errors
 from mmdet_digits.errors import InputError, RunError
 
-CONFIGS = sorted((REPOSITORY / 'configs/digits').glob('*.py'))
+CONFIGS = sorted(REPOSITORY.glob('configs/[!_]*/*.py'))
 HOOK = dict(type='SanityValidationHook')
 
 
@@ -75,7 +75,7 @@ def test_a_batch_that_does_not_fit_is_one_of_the_validation(cfg):
     cfg.val_evaluator = [dict(type='FullMemory')]
     cfg.default_hooks.checkpoint.save_best = None
     runner = Runner.from_cfg(cfg)
-    with pytest.raises(RunError, match='memory of the GPU') as error, surviving(runner):
+    with pytest.raises(RunError, match='memory of the GPU') as error, explained_errors(runner):
         runner.train()
     assert '--cfg-options val_dataloader.batch_size=1' in error.value.fix
 

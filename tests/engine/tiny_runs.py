@@ -29,7 +29,9 @@ def tiny_cfg(work_dir: Path, images: int = 8, batch: int = 4, augmented: bool = 
     cfg.model.train_cfg.rcnn.sampler.num = 16
     cfg.visualizer.update(name=cfg.experiment_name, vis_backends=[dict(type='LocalVisBackend')])
     cfg.log_level = 'WARNING'
-    cfg.custom_hooks = [dict(type='ExecutionHook'), dict(type='MissedValidationHook')]
+    cfg.custom_hooks = [
+        dict(type=f'{name}Hook') for name in ('Execution', 'GracefulStop', 'MissedValidation')
+    ]
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
         loader.update(batch_size=batch, num_workers=0, persistent_workers=False)
         loader.dataset.indices = images

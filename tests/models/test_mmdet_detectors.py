@@ -9,9 +9,9 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.runner import ValLoop
 
-from mmdet_digits.engine.shared_forward import predict_with_loss
+from mmdet_digits.engine.predict_with_loss import predict_with_loss, scale_ground_truth
 
-CONFIGS = Path(__file__).parents[2] / 'configs/digits'
+CONFIGS = Path(__file__).parents[2] / 'configs/untested'
 
 
 def load(name: str, digits_root: Path, monkeypatch) -> Config:
@@ -64,10 +64,34 @@ def test_validation_measures_the_losses_of_training(name, digits_root, monkeypat
         dict(type='OptimWrapper', optimizer=torch.optim.SGD(model.parameters(), lr=1e-3))
     )
     trained = model.train().train_step(pseudo_collate([train[0]]), wrapper)
+    batch = pseudo_collate([valid[0]])
     with torch.no_grad():
-        (sample,), losses = predict_with_loss(model.eval(), pseudo_collate([valid[0]]))
+        torch.manual_seed(1)
+        (sample,), losses = predict_with_loss(model.eval(), batch, share_proposals=False)
+        (predicted,) = model.val_step(batch)
+        data = model.data_preprocessor(batch)
+        torch.manual_seed(1)
+        plain = model.loss(data['inputs'], [scale_ground_truth(s) for s in data['data_samples']])
     assert {key for key in trained if 'loss' in key} == {key for key in losses if 'loss' in key}
-    assert all(torch.isfinite(loss) for loss in losses.values())
+    plain = model.parse_losses(plain)[1]
+    assert losses == plain and all(torch.isfinite(loss) for loss in losses.values())
+    for key in ('bboxes', 'scores', 'labels'):
+        assert torch.equal(sample.pred_instances[key], predicted.pred_instances[key])
+
+
+def test_a_detector_with_a_loss_of_its_own_keeps_it(digits_root, monkeypatch):
+    cfg = load('rtmdet_tiny', digits_root, monkeypatch)
+    model = build(cfg).eval()
+
+    class Own(type(model)):
+        def loss(self, inputs, samples):
+            return {**super().loss(inputs, samples), 'loss_own': inputs.new_ones(())}
+
+    model.__class__ = Own
+    batch = pseudo_collate([DATASETS.build(cfg.val_dataloader.dataset)[0]])
+    with torch.no_grad():
+        (sample,), losses = predict_with_loss(model, batch)
+    assert losses['loss_own'] == 1 and losses['loss'] > 1
     assert 'pred_instances' in sample
 
 

@@ -42,6 +42,72 @@ default_hooks = dict(logger=dict(interval=1))
 """
 
 
+TOOLS = REPOSITORY / 'tools'
+
+
+def start(script, *arguments, **environment):
+    """Start a script; returns its exit status and what it printed."""
+    unset = ('NNODES', 'NODE_RANK', 'MASTER_ADDR', 'PORT')
+    inherited = {key: value for key, value in os.environ.items() if key not in unset}
+    done = subprocess.run(
+        ['bash', TOOLS / script, *arguments],
+        env={**inherited, 'OMP_NUM_THREADS': '1', **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ('environment', 'machines'),
+    [
+        ({}, '--standalone'),
+        ({'NNODES': '1', 'PORT': '1'}, '--standalone'),
+        (
+            {'NNODES': '3', 'NODE_RANK': '1', 'MASTER_ADDR': 'first'},
+            '--nnodes 3 --node-rank 1 --master-addr first --master-port 29500',
+        ),
+        (
+            {'NNODES': '2', 'NODE_RANK': '0', 'MASTER_ADDR': 'me', 'PORT': '7'},
+            '--nnodes 2 --node-rank 0 --master-addr me --master-port 7',
+        ),
+    ],
+)
+@pytest.mark.parametrize('tool', ['train', 'test'])
+def test_what_torchrun_is_asked_for(tool, environment, machines):
+    arguments = ['a.py', 'b.pth'][: 1 + (tool == 'test')]
+    status, said, _ = start(
+        f'dist_{tool}.sh', *arguments, '2', '--work-dir', 'c d', PYTHON='echo', **environment
+    )
+    assert status == 0
+    assert (
+        said.split()
+        == (
+            f'-m torch.distributed.run {machines} --nproc-per-node 2 {TOOLS}/{tool}.py '
+            f'{" ".join(arguments)} --work-dir c d --launcher pytorch'
+        ).split()
+    )
+
+
+def test_a_machine_that_does_not_know_the_others():
+    status, _, said = start('dist_train.sh', 'a.py', '2', PYTHON='echo', NNODES='2')
+    assert status == 1 and 'NODE_RANK: which of the 2 machines this is, from 0' in said
+
+
+@pytest.mark.parametrize('arguments', [(), ('a.py',), ('a.py', '0'), ('a.py', '--work-dir', 'b')])
+@pytest.mark.parametrize('tool', ['train', 'test'])
+def test_without_a_number_of_processes_the_usage_is_shown(tool, arguments):
+    status, _, said = start(f'dist_{tool}.sh', *arguments, PYTHON='echo')
+    assert status == 2 and f'tools/dist_{tool}.sh CONFIG ' in said
+
+
+def test_what_is_wrong_is_said_once_before_torchrun_reports_it():
+    status, _, said = start('dist_train.sh', 'missing.py', '2', PYTHON=sys.executable)
+    assert status == 1
+    assert said.startswith('error: missing.py: no such config.') and said.count('error: ') == 1
+
+
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     """Where the runs of this module are, with their config."""
@@ -53,7 +119,8 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope='module')
 def run(folder, digits_root):
     """Run a tool or a shell script from that folder."""
-    variables = dict(OMP_NUM_THREADS='1', PYTHON=sys.executable, PYTHONPATH=Path(__file__).parent)
+    path = os.pathsep.join(map(str, (Path(__file__).parent, REPOSITORY)))
+    variables = dict(OMP_NUM_THREADS='1', PYTHON=sys.executable, PYTHONPATH=path)
 
     def run(*command):
         done = subprocess.run(
@@ -73,10 +140,9 @@ def run(folder, digits_root):
 @pytest.fixture(scope='module')
 def trained(run, folder):
     """A run of one process with batches of 8, and one of two processes with batches of 4 each."""
-    tools = REPOSITORY / 'tools'
     batch = ('--cfg-options', 'train_dataloader.batch_size=4')
-    run(sys.executable, tools / 'train.py', 'even.py', '--work-dir', 'one')
-    said = run(tools / 'dist_train.sh', 'even.py', 2, '--work-dir', 'two', *batch)
+    run(sys.executable, TOOLS / 'train.py', 'even.py', '--work-dir', 'one')
+    said = run(TOOLS / 'dist_train.sh', 'even.py', 2, '--work-dir', 'two', *batch)
     assert said.count('2 processes, joined by gloo.') == 1
     return folder / 'one', folder / 'two'
 
@@ -106,10 +172,10 @@ def test_weights_are_those_of_one_process_with_the_whole_batch(trained):
 @pytest.mark.slow
 def test_metrics_are_those_of_one_process(run, trained, folder):
     """13 images: one of the two processes is given an image of the other to have as many."""
-    tools, checkpoint = REPOSITORY / 'tools', trained[0] / 'epoch_3.pth'
+    checkpoint = trained[0] / 'epoch_3.pth'
     for name, command in dict(
-        one=(sys.executable, tools / 'test.py', 'even.py', checkpoint),
-        two=(tools / 'dist_test.sh', 'even.py', checkpoint, 2),
+        one=(sys.executable, TOOLS / 'test.py', 'even.py', checkpoint),
+        two=(TOOLS / 'dist_test.sh', 'even.py', checkpoint, 2),
     ).items():
         said = run(*command, '--work-dir', f'{name}_test', '--out', f'{name}.pkl')
         assert said.count('written to') == 1

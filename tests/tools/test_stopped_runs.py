@@ -67,7 +67,8 @@ def train(digits_root, tmp_path):
 
     def start(*arguments, work_dir='run', options=()):
         run = ('--data-root', digits_root, '--work-dir', work_dir)
-        options = ('train_cfg.max_epochs=50', *EVERY_STEP, *options)
+        workers = 'train_dataloader.num_workers=2'
+        options = ('train_cfg.max_epochs=50', workers, *EVERY_STEP, *options)
         return Run(tmp_path, 'train.py', TINY, *run, *arguments, '--cfg-options', *options)
 
     return start

@@ -11,10 +11,7 @@ _base_ = './digits_detection.py'
 # 320 x 160 19 %; at 128 x 64, where the median digit is 36 px high, 95 %.
 scale = (128, 64)
 
-train_pipeline = _base_.train_pipeline
-train_pipeline[2].update(scale=scale)
-augmented_pipeline = [
-    *train_pipeline[:2],
+augmentation = [
     dict(type='ColorJitter', brightness=0.3, contrast=0.3, saturation=0.2),
     dict(
         type='RandomCenterAffine',
@@ -25,10 +22,11 @@ augmented_pipeline = [
         border_val=(0, 0, 0),
     ),
     dict(type='RandomAreaErasing', prob=0.5, bbox_erased_thr=0.7),
-    *train_pipeline[2:],
 ]
-test_pipeline = _base_.test_pipeline
-test_pipeline[1].update(scale=scale)
+resize = dict(type='CanvasResize', scale=scale)
+train_pipeline = [_base_.load_image, _base_.load_boxes, resize, _base_.pack]  # without it
+augmented_pipeline = [_base_.load_image, _base_.load_boxes, *augmentation, resize, _base_.pack]
+test_pipeline = [_base_.load_image, resize, _base_.load_boxes, _base_.pack_for_test]
 
 train_dataloader = dict(dataset=dict(pipeline=augmented_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

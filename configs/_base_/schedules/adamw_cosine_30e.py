@@ -5,7 +5,8 @@ _base_ = './adamw_cosine_3e.py'
 max_epochs = 30
 train_cfg = dict(max_epochs=max_epochs)
 
-param_scheduler = _base_.param_scheduler
-param_scheduler[0].update(end=1000)
-param_scheduler[1].update(T_max=max_epochs)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=1000),
+    dict(type='CosineAnnealingLR', T_max=max_epochs, convert_to_iter_based=True),
+]
 auto_scale_lr = dict(base_batch_size=16)

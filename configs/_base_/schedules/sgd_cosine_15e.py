@@ -1,9 +1,9 @@
 # SGD for 15 epochs, learning rate along half a cosine to zero, one step per epoch; losses and
 # metrics on the validation set each epoch.
+_base_ = '../default_runtime.py'
+
 max_epochs = 15
-train_cfg = dict(type='ResumableTrainLoop', max_epochs=max_epochs, val_interval=1)
-val_cfg = dict(type='ValLossLoop')
-test_cfg = dict(type='TestLoop')
+train_cfg = dict(max_epochs=max_epochs)
 
 optim_wrapper = dict(
     type='OptimWrapper',

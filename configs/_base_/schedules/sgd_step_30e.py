@@ -1,8 +1,8 @@
 # SGD for 30 epochs, learning rate divided by 10 after every tenth; validation each epoch.
+_base_ = '../default_runtime.py'
+
 max_epochs = 30
-train_cfg = dict(type='ResumableTrainLoop', max_epochs=max_epochs, val_interval=1)
-val_cfg = dict(type='ValLossLoop')
-test_cfg = dict(type='TestLoop')
+train_cfg = dict(max_epochs=max_epochs)
 
 optim_wrapper = dict(
     type='OptimWrapper',

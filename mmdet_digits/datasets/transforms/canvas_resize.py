@@ -21,6 +21,7 @@ class CanvasResize(Resize):
     Args:
         scale: width and height of the canvas in pixels, in this order.
         pad_val: BGR value of the filling; the default is ImageNet's mean, about 0 when normalised.
+        keep_original: also set ``original``, the image as it was, for a detector that looks twice.
         **kwargs: ``clip_object_border``, ``interpolation`` and ``backend`` of
             :class:`mmdet.datasets.transforms.Resize`.
     """
@@ -29,10 +30,12 @@ class CanvasResize(Resize):
         self,
         scale: tuple[int, int],
         pad_val: tuple[int, int, int] = (104, 116, 124),
+        keep_original: bool = False,
         **kwargs,
     ) -> None:
         super().__init__(scale=tuple(scale), keep_ratio=False, **kwargs)
         self.pad_val = tuple(pad_val)
+        self.keep_original = keep_original
 
     def _resize_img(self, results: dict) -> None:
         results['scale'] = fitted_size(results['img'].shape[1::-1], self.scale)
@@ -40,6 +43,8 @@ class CanvasResize(Resize):
 
     def transform(self, results: dict) -> dict:
         """Resize image (H, W, 3) and boxes, then fill the canvas."""
+        if self.keep_original:
+            results['original'] = results['img']
         results = super().transform(results)
         width, height = self.scale
         results['img'] = impad(results['img'], shape=(height, width), pad_val=self.pad_val)

@@ -11,7 +11,6 @@ from torch.utils.data import DataLoader, Subset
 
 from mmdet_digits.engine.no_output import no_output
 from mmdet_digits.engine.randomness import preserved_randomness
-from mmdet_digits.engine.surviving import PlaceHook
 from mmdet_digits.errors import InputError
 
 
@@ -40,12 +39,9 @@ class SanityValidationHook(Hook):
 
 
 def validate_first_batch(loop: ValLoop) -> dict[str, float]:
-    """What a validation gives on its first batch, which no hook sees.
-
-    Only the one that knows where a run is does, for the message about a batch that does not fit.
-    """
+    """What a validation gives on its first batch, which no hook sees."""
     runner, trial = copy.copy(loop.runner), copy.copy(loop)
-    runner._hooks = [hook for hook in runner.hooks if isinstance(hook, PlaceHook)]
+    runner._hooks = []
     trial._runner, trial.dataloader = runner, first_batch(loop.dataloader)
     return trial.run()
 

@@ -1,23 +1,20 @@
 """Validation that measures the losses beside the metrics."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 
 import torch
 from mmcv.transforms import LoadAnnotations, Resize
 from mmdet.registry import LOOPS
 from mmdet.structures import DetDataSample
+from mmengine.dataset import Compose
 from mmengine.dist import all_gather_object, get_dist_info
 from mmengine.runner import ValLoop
 from mmengine.runner.amp import autocast
 
 from mmdet_digits.engine.distributed import unwrapped
-from mmdet_digits.engine.pipelines import find_pipelines
-from mmdet_digits.engine.randomness import (
-    VALIDATION_STEP,
-    preserved_randomness,
-    seed_from,
-)
-from mmdet_digits.engine.shared_forward import predict_with_loss
+from mmdet_digits.engine.predict_with_loss import predict_with_loss
+from mmdet_digits.engine.randomness import VALIDATION_STEP, preserved_randomness, seed_from
 from mmdet_digits.errors import InputError
 
 
@@ -41,8 +38,8 @@ class ValLossLoop(ValLoop):
         evaluator: the metrics.
         fp16: run the model in mixed precision.
         share_proposals: whether the RoIs of the loss are sampled from the proposals of the
-            prediction (``test_cfg.rpn``), which costs nothing; if not, from proposals of their own
-            (``train_cfg.rpn_proposal``), which are more, and often half of validation's cost.
+            prediction (``test_cfg.rpn``); if not, from proposals of their own, as many as in
+            training (``train_cfg.rpn_proposal``).
 
     Raises:
         InputError: the pipeline loads no ground truth, or loads it before the image is resized.
@@ -107,6 +104,19 @@ class ValLossLoop(ValLoop):
         for _, sums in ranks:
             totals.update(sums)
         return {f'val/{name}': total / images for name, total in totals.items()}
+
+
+def find_pipelines(dataset) -> Iterator[Compose]:
+    """The pipelines that load the images of a data set, those inside wrappers included.
+
+    Args:
+        dataset: a data set of MMEngine, or a wrapper with ``dataset`` or ``datasets``.
+    """
+    inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
+    for member in filter(None, inner):
+        yield from find_pipelines(member)
+    if not any(inner) and hasattr(dataset, 'pipeline'):
+        yield dataset.pipeline
 
 
 def check_ground_truth(transforms: list) -> None:

@@ -1,11 +1,10 @@
 # Cascade R-CNN R50-FPN, mmdet's own: three box heads in a row, each for tighter boxes.
-#   python tools/train.py configs/digits/cascade_rcnn_r50.py
+#   python tools/train.py configs/untested/cascade_rcnn_r50.py
 # Data, schedule and metrics are those of frcnn_fp32.py. Not yet run.
 _base_ = [
     'mmdet::_base_/models/cascade-rcnn_r50_fpn.py',
     '../_base_/datasets/digits_detection.py',
     '../_base_/schedules/sgd_step_30e.py',
-    '../_base_/default_runtime.py',
 ]
 
 model = dict(

@@ -1,10 +1,9 @@
 # DINO R50, mmdet's own: a transformer that gives each digit one query, without anchors and NMS.
-#   python tools/train.py configs/digits/dino_r50.py
+#   python tools/train.py configs/untested/dino_r50.py
 # Model and optimizer are mmdet's; data, schedule and metrics are this project's. Not yet run.
 _base_ = [
     '../_base_/datasets/digits_detection.py',
     '../_base_/schedules/adamw_cosine_30e.py',
-    '../_base_/default_runtime.py',
 ]
 
 from mmengine.hub import get_config  # noqa: E402  (MMEngine looks for _base_ first)

@@ -4,10 +4,9 @@
 _base_ = './digits_detection.py'
 
 scale = (192, 96)
-train_pipeline = _base_.train_pipeline
-train_pipeline[2].update(scale=scale)
-test_pipeline = _base_.test_pipeline
-test_pipeline[1].update(scale=scale)
+resize = dict(type='CanvasResize', scale=scale)
+train_pipeline = [_base_.load_image, _base_.load_boxes, resize, _base_.pack]
+test_pipeline = [_base_.load_image, resize, _base_.load_boxes, _base_.pack_for_test]
 
 train_dataloader = dict(
     batch_size=8,

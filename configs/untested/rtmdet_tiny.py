@@ -1,11 +1,10 @@
 # RTMDet-tiny, mmdet's own, from its ImageNet weights: without anchors and RoIs.
-#   python tools/train.py configs/digits/rtmdet_tiny.py
+#   python tools/train.py configs/untested/rtmdet_tiny.py
 # Model and optimizer are mmdet's, the learning rate scaled from its batch of 256; data, schedule
 # and metrics are this project's. Not yet run.
 _base_ = [
     '../_base_/datasets/digits_detection.py',
     '../_base_/schedules/adamw_cosine_30e.py',
-    '../_base_/default_runtime.py',
 ]
 
 from mmengine.hub import get_config  # noqa: E402  (MMEngine looks for _base_ first)
