@@ -4,7 +4,9 @@ import ast
 import contextlib
 import io
 import re
+import subprocess
 
+import pytest
 from importlinter.cli import lint_imports
 
 from mmdet_digits.repository import REPOSITORY
@@ -76,3 +78,26 @@ def test_tools_that_messages_name_are_there():
     }
     assert {'train', 'check_data'} <= names
     assert not [name for name in names if not (REPOSITORY / 'tools' / f'{name}.py').is_file()]
+
+
+@pytest.mark.skipif(not (REPOSITORY / '.git').exists(), reason='not in a clone')
+def test_git_ignores_what_the_documented_commands_write():
+    pages = [p for p in REPOSITORY.rglob('*.md') if not p.is_relative_to(REPOSITORY / '.venv')]
+    outputs = {
+        name if '.' in name else f'{name}/'
+        for page in pages
+        for name in re.findall(
+            r'(?:--out|-o|--fix|--submission|--contact-sheet|best\.pth) ([a-z][\w./]+)',
+            re.sub(' +#.*', '', page.read_text(encoding='utf-8')),  # without comments
+        )
+    }
+    assert {'curves.png', 'numbers/', 'best.onnx', 'style.json', 'data/hw2/'} <= outputs
+    ignored = subprocess.run(
+        ['git', 'check-ignore', '--no-index', '--stdin'],
+        cwd=REPOSITORY,
+        input='\n'.join(outputs),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outputs - set(ignored.stdout.split()) == set()

@@ -90,7 +90,7 @@ def test_compare(tool, runs):
         ('compare_runs.py', ('fp32', 'fp32'), 'as many different names as runs'),
         ('compare_runs.py', ('fp32', 'nowhere', '--json', 'a.json'), 'nowhere: no run to read.'),
         ('compare_runs.py', ('fp32', '--json', 'a.json', '--figure', 'a.foo'), "the ending 'foo'"),
-        ('mmdet_tool.py', ('eval_metric',), 'use tools/evaluate.py'),
+        ('mmdet_tool.py', ('eval_metric',), 'use python tools/evaluate.py'),
     ],
 )
 def test_mistakes_end_with_one_message_and_no_file(tool, runs, tmp_path, name, arguments, said):
