@@ -101,13 +101,38 @@ def coverage_at_accuracy(
     Returns:
         The coverage, 0 to 1.
     """
+    kept, _ = _kept_at_accuracy(correct, confidences, accuracy)
+    return kept / len(correct)
+
+
+def confidence_at_accuracy(
+    correct: np.ndarray, confidences: Sequence[float] | np.ndarray, accuracy: float
+) -> float:
+    """Return the lowest confidence of the numbers that :func:`coverage_at_accuracy` keeps.
+
+    Args:
+        correct: Whether each number is right (M,).
+        confidences: The confidence of each number (M,).
+        accuracy: The accuracy that the kept numbers must reach.
+
+    Returns:
+        The confidence; NaN if none is kept.
+    """
+    return _kept_at_accuracy(correct, confidences, accuracy)[1]
+
+
+def _kept_at_accuracy(
+    correct: np.ndarray, confidences: Sequence[float] | np.ndarray, accuracy: float
+) -> tuple[int, float]:
+    """How many numbers a confidence threshold keeps at an accuracy at most, and that threshold."""
     confidences = np.asarray(confidences, dtype=float)
     order = np.argsort(-confidences, kind='stable')
     kept = np.arange(1, len(order) + 1)
     reached = np.cumsum(correct[order]) >= accuracy * kept - 1e-9
     ordered = confidences[order]
     last_of_ties = np.append(ordered[1:] != ordered[:-1], True)
-    return float((kept * (reached & last_of_ties)).max() / len(order))
+    most = int((kept * (reached & last_of_ties)).max())
+    return most, float(ordered[most - 1]) if most else np.nan
 
 
 def _digit_scores(distance, num_predicted, num_target) -> dict[str, float]:

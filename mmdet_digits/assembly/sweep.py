@@ -13,7 +13,11 @@ from mmdet_digits.assembly.number_assembly import (
     resolve_assembly,
     sweep_numbers,
 )
-from mmdet_digits.assembly.number_scores import coverage_at_accuracy
+from mmdet_digits.assembly.number_scores import (
+    ACCURACY_TARGETS,
+    confidence_at_accuracy,
+    coverage_at_accuracy,
+)
 
 OBJECTIVES = ('accuracy', 'coverage_at_98')
 
@@ -136,6 +140,31 @@ def table_of(
     return np.array([[figure.get((iou, score), np.nan) for score in scores] for iou in ious])
 
 
+def coverage_table(
+    detections: Detections, truth: Sequence[str] | np.ndarray, assembly: NumberAssembly
+) -> list[tuple[float, float, float]]:
+    """Say from which confidence on numbers are right how often.
+
+    Args:
+        detections: The detections.
+        truth: The true numbers (M,).
+        assembly: The setting.
+
+    Returns:
+        For each of ``ACCURACY_TARGETS``: the accuracy, the lowest confidence that reaches it (NaN
+        if none does) and the share of the numbers that have it.
+    """
+    correct, confidences = _outcome(detections, encode_numbers(truth), assembly)
+    return [
+        (
+            accuracy,
+            confidence_at_accuracy(correct, confidences, accuracy),
+            coverage_at_accuracy(correct, confidences, accuracy),
+        )
+        for accuracy in ACCURACY_TARGETS
+    ]
+
+
 @dataclass(frozen=True)
 class Judgement:
     """How a setting does on a data set.
@@ -178,11 +207,7 @@ def judge(
         seed: The same seed gives the same intervals.
     """
     target = encode_numbers(truth)
-    outcomes = []
-    for setting in assemblies.values():
-        numbers = assemble_numbers(detections, setting)
-        correct = batch_edits(encode_numbers(numbers.strings), target).distance == 0
-        outcomes.append((correct, numbers.confidences))
+    outcomes = [_outcome(detections, target, setting) for setting in assemblies.values()]
     rng = np.random.default_rng(seed)
     everything = np.arange(len(target))
     values = np.array([_objective(*outcome, everything, objective) for outcome in outcomes])
@@ -197,6 +222,15 @@ def judge(
         Judgement(name, *map(float, figures))
         for name, figures in zip(assemblies, np.stack(columns, axis=1), strict=True)
     ]
+
+
+def _outcome(
+    detections: Detections, target: np.ndarray, assembly: NumberAssembly | str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each number is right (M,), and its confidence (M,)."""
+    numbers = assemble_numbers(detections, assembly)
+    correct = batch_edits(encode_numbers(numbers.strings), target).distance == 0
+    return correct, numbers.confidences
 
 
 def _objective(

@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
-from mmdet_digits.assembly.number_scores import coverage_at_accuracy, score_numbers
+from mmdet_digits.assembly.number_scores import (
+    confidence_at_accuracy,
+    coverage_at_accuracy,
+    score_numbers,
+)
 
 PAIRS = [  # predicted, target
     ('12', '12'),
@@ -59,20 +63,21 @@ def test_nothing_to_compare(predicted, target):
 
 
 @pytest.mark.parametrize(
-    ('correct', 'confidences', 'accuracy', 'coverage'),
+    ('correct', 'confidences', 'accuracy', 'coverage', 'threshold'),
     [
-        ([1, 1, 1, 0], [0.9, 0.8, 0.7, 0.6], 0.95, 3 / 4),
-        ([1, 1, 1, 0], [0.9, 0.8, 0.7, 0.6], 0.75, 1.0),  # exactly at the target
-        ([0, 1, 1, 1], [0.9, 0.8, 0.7, 0.6], 0.75, 1.0),  # reached only further down
-        ([0, 1, 1, 1], [0.9, 0.8, 0.7, 0.6], 0.8, 0.0),
-        ([1, 1, 0, 1], [0.9, 0.5, 0.5, 0.4], 0.95, 1 / 4),  # a tie is not split
-        ([1, 0], [0.5, 0.5], 0.5, 1.0),
-        ([0], [1.0], 0.95, 0.0),
+        ([1, 1, 1, 0], [0.9, 0.8, 0.7, 0.6], 0.95, 3 / 4, 0.7),
+        ([1, 1, 1, 0], [0.9, 0.8, 0.7, 0.6], 0.75, 1.0, 0.6),  # exactly at the target
+        ([0, 1, 1, 1], [0.9, 0.8, 0.7, 0.6], 0.75, 1.0, 0.6),  # reached only further down
+        ([0, 1, 1, 1], [0.9, 0.8, 0.7, 0.6], 0.8, 0.0, np.nan),
+        ([1, 1, 0, 1], [0.9, 0.5, 0.5, 0.4], 0.95, 1 / 4, 0.9),  # a tie is not split
+        ([1, 0], [0.5, 0.5], 0.5, 1.0, 0.5),
+        ([0], [1.0], 0.95, 0.0, np.nan),
     ],
 )
-def test_coverage(correct, confidences, accuracy, coverage):
-    found = coverage_at_accuracy(np.array(correct, dtype=bool), confidences, accuracy)
-    assert found == coverage
+def test_coverage_and_its_confidence(correct, confidences, accuracy, coverage, threshold):
+    outcome = np.array(correct, dtype=bool), confidences, accuracy
+    assert coverage_at_accuracy(*outcome) == coverage
+    assert confidence_at_accuracy(*outcome) == pytest.approx(threshold, nan_ok=True)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_tune(tool, split, digits_root):
     done = tool('analysis_tools/tune_assembly.py', *arguments, '--out', 'tuned')
     assert done.returncode == 0, done.stderr
     assert 'tuned and reported on the same images' in done.stdout and 'optimistic' in done.stdout
-    for text in ("system B's ablation", 'system_a', "dict(type='NumberMetric'"):
+    for text in ("system B's ablation", 'system_a', "dict(type='NumberMetric'", '--min-confidence'):
         assert text in done.stdout
     names = {path.name for path in (split / 'tuned').iterdir()}
     assert names == {'assembly.json', 'config_line.txt', 'sweep.csv', 'sweep.png'}

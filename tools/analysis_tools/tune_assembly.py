@@ -24,6 +24,7 @@ from mmdet_digits.assembly.sweep import (
     SYSTEM_B_IOUS,
     SYSTEM_B_SCORES,
     best_row,
+    coverage_table,
     judge,
     score_sweep,
     sweep_grid,
@@ -103,7 +104,9 @@ def main():
     if report:
         judged = judge(*report, compared, args.objective, args.repeats, args.seed)
         console.print(judgement_table(judged, f'{args.objective} on {args.report_ann}'))
-    else:
+    coverages = coverage_table(*(report or (detections, truth)), best.assembly)
+    console.print(confidence_table(coverages, args.report_ann or args.ann))
+    if not report:
         console.print(optimistic(args))
 
     contents = (assembly_json(best.assembly), snippet(best, outputs[0]), sweep_csv(rows))
@@ -172,6 +175,20 @@ def judgement_table(judged, title):
         ahead = f'{100 * j.ahead:+.2f} ({100 * j.ahead_low:+.2f} to {100 * j.ahead_high:+.2f})'
         figure = f'{percent(j.value)} ({percent(j.low)} to {percent(j.high)})'
         table.add_row(j.name, figure, '' if j.name == 'chosen' else ahead)
+    return table
+
+
+def confidence_table(coverages, source):
+    table = Table(
+        'accuracy of those kept',
+        title=f'numbers of {source} above a confidence, by the chosen setting',
+        caption='for --min-confidence of tools/pseudo_label.py',
+    )
+    table.add_column('confidence', justify='right')
+    table.add_column('kept', justify='right')
+    for accuracy, confidence, coverage in coverages:
+        reached = f'{confidence:.4f}' if coverage else 'never'
+        table.add_row(f'{100 * accuracy:g} %', reached, f'{percent(coverage)} %')
     return table
 
 
