@@ -11,7 +11,12 @@ import os
 import select
 import sys
 import time
-from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
+from argparse import (
+    SUPPRESS,
+    ArgumentParser,
+    ArgumentTypeError,
+    RawDescriptionHelpFormatter,
+)
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, TextIO
@@ -136,6 +141,37 @@ def config_parser(description: str) -> ArgumentParser:
         '--no-preflight', action='store_true', help='go on in spite of what the checks find'
     )
     add_trust_option(parser)
+    return parser
+
+
+def prediction_parser(description: str) -> ArgumentParser:
+    """A parser with the arguments of every tool that runs a trained detector on image files."""
+    from mmdet_digits.image_reading import MAX_PIXELS
+
+    parser = ArgumentParser(description=description, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file, e.g. configs/digits/frcnn_tiny.py')
+    parser.add_argument('checkpoint', help='checkpoint file (.pth, .safetensors or .onnx)')
+    parser.add_argument('images', nargs='+', help='files, folders or quoted patterns')
+    parser.add_argument(
+        '--assembly',
+        metavar='PRESET|FILE.json',
+        help='how boxes become numbers: default, system_a, system_b, or a file (if not given: as '
+        'the config says)',
+    )
+    parser.add_argument('--batch-size', type=positive, default=16, help='default: 16')
+    parser.add_argument(
+        '--max-pixels',
+        type=positive,
+        default=MAX_PIXELS,
+        metavar='N',
+        help='images of more pixels are not read (default: 100,000,000)',
+    )
+    parser.add_argument('--device', help='default: a GPU, if there is one')
+    parser.add_argument('--overwrite', action='store_true', help='replace earlier outputs')
+    add_config_options(parser)
+    parser.add_argument('--debug', action='store_true', help='show tracebacks')
+    add_trust_option(parser)
+    parser.set_defaults(data_root=None, work_dir=None, launcher='none', local_rank=0)
     return parser
 
 

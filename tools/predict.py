@@ -15,7 +15,6 @@ An image's id is the number that its file name is; unless all are such numbers a
 1, 2, ... in the order of the names. Exit status 3: some files could not be read or drawn.
 """
 
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -23,8 +22,7 @@ from pathlib import Path
 from rich.console import Console
 
 from mmdet_digits.assembly.number_assembly import NO_NUMBER, assemble_numbers
-from mmdet_digits.checks.finding import first_ten
-from mmdet_digits.cli import add_config_options, add_trust_option, fraction, positive, run_tool
+from mmdet_digits.cli import fraction, prediction_parser, run_tool
 from mmdet_digits.coco.files import number_images
 from mmdet_digits.deploy.image_list import (
     check_apart,
@@ -34,9 +32,7 @@ from mmdet_digits.deploy.image_list import (
 from mmdet_digits.errors import InputError, RunError
 from mmdet_digits.evaluation.assembly_files import (
     assembly_file,
-    assembly_of,
-    describe_assembly,
-    read_assembly,
+    assembly_for,
     write_assembly_beside,
 )
 from mmdet_digits.evaluation.submission import (
@@ -45,7 +41,6 @@ from mmdet_digits.evaluation.submission import (
     predictions_json,
 )
 from mmdet_digits.files import check_outputs, held_folder, write_file, write_image
-from mmdet_digits.image_reading import MAX_PIXELS
 from mmdet_digits.progress import image_progress
 from mmdet_digits.visualization.digit_pictures import (
     draw_marks,
@@ -59,37 +54,12 @@ MOST_REDUCED = 8
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='config file, e.g. configs/digits/frcnn_tiny.py')
-    parser.add_argument('checkpoint', help='checkpoint file (.pth, .safetensors or .onnx)')
-    parser.add_argument('images', nargs='+', help='files, folders or quoted patterns')
+    parser = prediction_parser(__doc__)
     parser.add_argument('--out', type=Path, required=True, help='folder for the outputs')
     parser.add_argument('--draw', action='store_true', help='also write DIR/pictures/')
     parser.add_argument(
         '--score-thr', type=fraction, default=0.05, help='lowest score in pred.json (default: 0.05)'
     )
-    parser.add_argument(
-        '--assembly',
-        metavar='PRESET|FILE.json',
-        help='how boxes become numbers: default, system_a, system_b, or a file (if not given: as '
-        'the config says)',
-    )
-    parser.add_argument('--batch-size', type=positive, default=16, help='default: 16')
-    parser.add_argument(
-        '--max-pixels',
-        type=positive,
-        default=MAX_PIXELS,
-        metavar='N',
-        help='images of more pixels are not read (default: 100,000,000)',
-    )
-    parser.add_argument('--device', help='default: a GPU, if there is one')
-    parser.add_argument('--overwrite', action='store_true', help='replace earlier outputs')
-    add_config_options(parser)
-    parser.add_argument('--debug', action='store_true', help='show tracebacks')
-    add_trust_option(parser)
-    parser.set_defaults(data_root=None, work_dir=None, launcher='none', local_rank=0)
     return parser.parse_args()
 
 
@@ -107,7 +77,8 @@ def main():
     check_outputs(files, args.overwrite, folders=[pictures] * args.draw)
     check_apart(paths, files, pictures)
     cfg = load_config(args, splits=())
-    assembly, said = choose_assembly(args, cfg)
+    assembly, said = assembly_for(cfg, args.config, args.assembly)
+    check_score_thr(args, assembly)
     with held_folder(args.out):
         results, failures = run(args, cfg, paths, outputs, assembly, pictures)
     print(f'assembly: {said}\nwritten to {args.out}')
@@ -116,10 +87,14 @@ def main():
 
 def run(args, cfg, paths, outputs, assembly, pictures):
     """Predict, write, draw; return the results and what went wrong, by the index of the image."""
-    from mmdet_digits.deploy.predictor import collect_predictions
+    from mmdet_digits.deploy.predictor import collect_predictions, open_detector, predict_files
+    from mmdet_digits.launching import find_checkpoint
 
     console, ids = Console(markup=False), number_images(paths)
-    results, seconds = predict(load_model(args, cfg), cfg, paths, args, console)
+    model = open_detector(cfg, find_checkpoint(args.checkpoint), args.device)
+    start = time.perf_counter()
+    results = predict_files(model, cfg, paths, args.batch_size, args.max_pixels, console)
+    seconds = time.perf_counter() - start
     failures = {result.index: result.error for result in results if result.error}
     predictions = collect_predictions(results, ids, args.score_thr, str(outputs['pred.json']))
     detections = predictions.to_detections(ids, 'the images')
@@ -153,51 +128,16 @@ def report_problems(results, paths, failures):
         sys.exit(FAILED_FILES)
 
 
-def choose_assembly(args, cfg):
-    """The number assembly, and a line that says which."""
-    assembly = read_assembly(args.assembly) if args.assembly else assembly_of(cfg)
-    whose = f'--assembly {args.assembly}' if args.assembly else args.config
+def check_score_thr(args, assembly):
+    """Stop where detections would be missing that the number assembly reads."""
+    source = f'--assembly {args.assembly}' if args.assembly else args.config
     if assembly.score_thr < args.score_thr:
         raise InputError(
             f'--score-thr {args.score_thr} would keep detections from the number assembly.',
-            f'{whose} reads scores from {assembly.score_thr}',
+            f'{source} reads scores from {assembly.score_thr}',
             'a --score-thr that is not higher',
             f'--score-thr {assembly.score_thr}',
         )
-    return assembly, f'{describe_assembly(assembly)} ({whose})'
-
-
-def load_model(args, cfg):
-    from mmengine.device import get_device
-
-    from mmdet_digits.deploy.onnx_detector import OnnxDetector
-    from mmdet_digits.deploy.predictor import load_detector
-    from mmdet_digits.launching import find_checkpoint
-
-    checkpoint = find_checkpoint(args.checkpoint)
-    if checkpoint.suffix == '.onnx':
-        return OnnxDetector(checkpoint)
-    return load_detector(cfg, checkpoint, args.device or get_device())
-
-
-def predict(model, cfg, paths, args, console):
-    from mmdet_digits.deploy.predictor import predict_images
-
-    start, results = time.perf_counter(), []
-    with image_progress(console) as progress:
-        task = progress.add_task('predict', total=len(paths))
-        for batch in predict_images(model, cfg, paths, args.batch_size, args.max_pixels):
-            results += batch
-            progress.advance(task, len(batch))
-    if all(result.error for result in results):
-        raise InputError(
-            'Not one image could be read.',
-            first_ten([result.error for result in results]),
-            'at least one complete PNG or JPEG',
-            'copy the files again',
-        )
-    results.sort(key=lambda result: result.index)
-    return results, time.perf_counter() - start
 
 
 def draw(folder, paths, unread, detections, numbers, args, console):

@@ -13,17 +13,22 @@ from mmdet.registry import MODELS
 from mmdet.utils import get_test_pipeline_cfg
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from mmengine.runner.checkpoint import CheckpointLoader, load_state_dict
+from rich.console import Console
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from mmdet_digits.checkpoints.matching import check_checkpoint, weights_of
+from mmdet_digits.checks.finding import first_ten
 from mmdet_digits.coco.categories import DIGITS
+from mmdet_digits.deploy.onnx_detector import OnnxDetector
 from mmdet_digits.engine.hooks.execution_hook import prepare_as_configured
 from mmdet_digits.errors import InputError
 from mmdet_digits.evaluation.predictions import Predictions
 from mmdet_digits.image_reading import MAX_PIXELS
+from mmdet_digits.progress import image_progress
 
 LOADERS = ('LoadImageFromFile', 'LoadCheckedImage')
 
@@ -95,6 +100,24 @@ def failure_line(path: Path, error: Exception, what: str = 'cannot be used') -> 
     else:
         text = f'{path}: {what}: {str(error).strip() or type(error).__name__}'
     return ''.join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def open_detector(
+    cfg: Config, checkpoint: Path, device: str | None = None
+) -> nn.Module | OnnxDetector:
+    """Load a detector from a checkpoint or from a file of ``tools/export_onnx.py``.
+
+    Args:
+        cfg: its config.
+        checkpoint: a file that ends in ``.onnx``, or whatever :func:`load_detector` takes.
+        device: as for :func:`load_detector`; None for a GPU, if there is one.
+
+    Raises:
+        InputError: as :func:`load_detector` and :class:`OnnxDetector`.
+    """
+    if checkpoint.suffix == '.onnx':
+        return OnnxDetector(checkpoint)
+    return load_detector(cfg, checkpoint, device or get_device())
 
 
 def load_detector(cfg: Config, checkpoint: Path | str, device: str) -> nn.Module:
@@ -169,6 +192,46 @@ def predict_images(
             samples = model.test_step(pseudo_collate([packed for _, packed in same]))
             results += [_result(i, s) for (i, _), s in zip(same, samples, strict=True)]
         yield results
+
+
+def predict_files(
+    model: nn.Module | OnnxDetector,
+    cfg: Config,
+    paths: Sequence[Path],
+    batch_size: int,
+    max_pixels: int,
+    console: Console,
+) -> list[ImageResult]:
+    """Detect the digits of all images, with a progress bar.
+
+    Args:
+        model: as for :func:`predict_images`.
+        cfg: its config.
+        paths: the images.
+        batch_size: the most images per forward pass.
+        max_pixels: how many pixels an image may have.
+        console: where the progress is shown.
+
+    Returns:
+        The results in the order of the images.
+
+    Raises:
+        InputError: not one image could be read.
+    """
+    results = []
+    with image_progress(console) as progress:
+        task = progress.add_task('predict', total=len(paths))
+        for batch in predict_images(model, cfg, paths, batch_size, max_pixels):
+            results += batch
+            progress.advance(task, len(batch))
+    if all(result.error for result in results):
+        raise InputError(
+            'Not one image could be read.',
+            first_ten([result.error for result in results]),
+            'at least one complete PNG or JPEG',
+            'copy the files again',
+        )
+    return sorted(results, key=lambda result: result.index)
 
 
 def collect_predictions(

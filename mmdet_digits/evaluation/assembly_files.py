@@ -72,6 +72,22 @@ def assembly_of(cfg: Mapping) -> NumberAssembly:
     return read_assembly(assembly_spec(cfg.get('test_evaluator')) or 'default')
 
 
+def assembly_for(cfg: Mapping, source: str, wanted: str | None) -> tuple[NumberAssembly, str]:
+    """The assembly by which the detections of a config become numbers, and which one that is.
+
+    Args:
+        cfg: the config.
+        source: its path.
+        wanted: what ``--assembly`` says; None for the one of the config.
+
+    Raises:
+        InputError: as :func:`read_assembly`.
+    """
+    assembly = read_assembly(wanted) if wanted else assembly_of(cfg)
+    whose = f'--assembly {wanted}' if wanted else source
+    return assembly, f'{describe_assembly(assembly)} ({whose})'
+
+
 def assembly_spec(evaluator) -> str | Mapping | NumberAssembly | None:
     """What the first ``NumberMetric`` of a config's evaluator says; None where there is none."""
     of_metrics = (
