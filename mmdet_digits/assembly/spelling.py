@@ -107,39 +107,41 @@ def choose_digits(
         min_score: No digit of an image that is kept has a lower score.
     """
     choices = []
-    for number, string, candidates, digits in zip(
+    for number, string, candidates, read in zip(
         given, numbers.strings, detections.by_image, read_digits(detections, numbers), strict=True
     ):
-        choice = Choice(Verdict.AS_READ, digits)
         if number is None:
             choice = Choice(Verdict.NO_NUMBER)
-        elif number != string:
+        elif number == string:
+            choice = Choice(Verdict.AS_READ, read)
+        else:
             choice = _spelled(detections, candidates, number)
-        lowest = detections.scores[choice.digits].min(initial=1)
-        choices.append(_checked(choice, detections, lowest >= min_score))
+        choices.append(_checked(choice, detections, min_score))
     return choices
 
 
 def choose_confident(
-    detections: Detections, numbers: Numbers, min_confidence: float
+    detections: Detections, numbers: Numbers, min_confidence: float, min_score: float
 ) -> list[Choice]:
-    """Choose the digits that were read, where the number was read with enough confidence.
+    """Choose the digits that were read, where the number is not known but read with confidence.
 
     Args:
         detections: The detections of M images.
         numbers: What was read from them.
         min_confidence: No number of an image that is kept has a lower confidence.
+        min_score: No digit of an image that is kept has a lower score.
     """
     choices = []
-    for candidates, digits, confidence in zip(
-        detections.by_image,
-        read_digits(detections, numbers),
-        numbers.confidences,
-        strict=True,
+    for confidence, candidates, read in zip(
+        numbers.confidences, detections.by_image, read_digits(detections, numbers), strict=True
     ):
-        choice = Choice(Verdict.AS_READ if len(candidates) else Verdict.NO_DETECTION, digits)
-        enough = len(digits) > 0 and confidence >= min_confidence
-        choices.append(_checked(choice, detections, enough))
+        if not len(candidates):
+            choice = Choice(Verdict.NO_DETECTION)
+        elif not len(read) or confidence < min_confidence:
+            choice = Choice(Verdict.LOW_SCORE)
+        else:
+            choice = Choice(Verdict.AS_READ, read)
+        choices.append(_checked(choice, detections, min_score))
     return choices
 
 
@@ -155,13 +157,12 @@ def _spelled(detections: Detections, candidates: np.ndarray, number: str) -> Cho
     return Choice(Verdict.CANNOT_SPELL if anyhow is None else Verdict.IMPLAUSIBLE)
 
 
-def _checked(choice: Choice, detections: Detections, enough: bool) -> Choice:
-    """Keep what was chosen only with scores high enough, and boxes that training takes."""
-    if not choice.verdict.kept:
-        return choice
+def _checked(choice: Choice, detections: Detections, min_score: float) -> Choice:
+    """Reject what was chosen where a score is too low, or training would leave a box out."""
     bboxes = detections.bboxes[choice.digits]
     if (bboxes[:, 2:] - bboxes[:, :2] < MIN_SIDE).any():
         return Choice(Verdict.IMPLAUSIBLE)
+    enough = detections.scores[choice.digits].min(initial=1) >= min_score
     return choice if enough else Choice(Verdict.LOW_SCORE)
 
 

@@ -28,6 +28,7 @@ class DigitRecord:
         where: where the record stands, for messages.
         size: ``(width, height)`` where the annotation says so.
         others: the class names of its boxes that are no digits; those boxes are not in ``bboxes``.
+        scores: (N,) float, how sure each box is, where a detector drew them.
     """
 
     file_name: str
@@ -36,6 +37,7 @@ class DigitRecord:
     where: str
     size: tuple[int, int] | None = None
     others: tuple[str, ...] = ()
+    scores: np.ndarray | None = None
 
 
 class DigitRecords(Sequence[DigitRecord]):
@@ -223,17 +225,19 @@ def _assemble(records: list[DigitRecord]) -> tuple[dict, bool]:
         image = {'id': image_id, 'file_name': record.file_name}
         images.append(image | {'width': width, 'height': height})
         boxes = record.bboxes.round(DECIMALS).tolist()
-        for digit, (x, y, w, h) in zip(record.digits.tolist(), boxes, strict=True):
-            annotations.append(
-                {
-                    'id': len(annotations) + 1,
-                    'image_id': image_id,
-                    'category_id': CATEGORIES[digit]['id'],
-                    'bbox': [x, y, w, h],
-                    'area': round(w * h, 2 * DECIMALS),
-                    'iscrowd': 0,
-                }
-            )
+        scores = [{}] * len(boxes)
+        if record.scores is not None:
+            scores = [{'score': score} for score in record.scores.round(4).tolist()]
+        for digit, (x, y, w, h), score in zip(record.digits.tolist(), boxes, scores, strict=True):
+            box = {
+                'id': len(annotations) + 1,
+                'image_id': image_id,
+                'category_id': CATEGORIES[digit]['id'],
+                'bbox': [x, y, w, h],
+                'area': round(w * h, 2 * DECIMALS),
+                'iscrowd': 0,
+            }
+            annotations.append(box | score)
     return {'images': images, 'annotations': annotations, 'categories': CATEGORIES}, from_names
 
 

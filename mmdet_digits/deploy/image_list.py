@@ -50,6 +50,13 @@ def find_images(arguments: Sequence[str | Path]) -> list[Path]:
     return sorted(found.values(), key=natural_key)
 
 
+def names_below(paths: Sequence[Path]) -> tuple[Path, list[Path]]:
+    """The folder in which all images lie, or in folders of it, and the path of each below it."""
+    places = [path.absolute() for path in paths]
+    folder = Path(os.path.commonpath([place.parent for place in places]))
+    return folder, [place.relative_to(folder) for place in places]
+
+
 def picture_names(paths: Sequence[Path]) -> list[Path]:
     """Name a picture of each image as the image is, by its path below the folder of all images.
 
@@ -57,28 +64,28 @@ def picture_names(paths: Sequence[Path]) -> list[Path]:
         ``a/5.png`` for ``photos/a/5.jpg``. If two images differ in their endings only, all keep
         theirs: ``a/5.jpg.png``.
     """
-    places = [path.absolute() for path in paths]
-    folder = os.path.commonpath([place.parent for place in places])
-    names = [place.relative_to(folder) for place in places]
+    _, names = names_below(paths)
     short = [name.with_suffix('.png') for name in names]
     if len(set(short)) == len(short):
         return short
     return [name.with_name(f'{name.name}.png') for name in names]
 
 
-def check_apart(paths: Iterable[Path], files: Iterable[Path], folder: Path) -> None:
+def check_apart(
+    paths: Iterable[Path], files: Iterable[Path], folder: Path | None = None
+) -> None:
     """Stop before an image is replaced by an output.
 
     Args:
         paths: the images.
         files: the outputs.
-        folder: where further outputs go.
+        folder: where further outputs go, if any do.
 
     Raises:
         InputError: an image, or the file that it is a link to, is one of the outputs or lies in the
             folder.
     """
-    outputs, folder = {_real(file) for file in files}, _real(folder)
+    outputs, folder = {_real(file) for file in files}, folder and _real(folder)
     parent = cache(_real)
     for path in paths:
         own = parent(path.parent) / path.name
