@@ -29,7 +29,6 @@ from torchvision.transforms import v2
 
 from mmdet_digits.checks.config_files import read_config
 from mmdet_digits.cli import natural, positive, run_tool
-from mmdet_digits.engine.no_output import disable_logging
 from mmdet_digits.launching import build_runner
 from mmdet_digits.synthetic.writer import DatasetSpec, write_dataset
 
@@ -48,7 +47,7 @@ def main():
             f'{describe_machine()}\n{args.config}, {args.images} images '
             f'({args.data_root or "drawn"}), {cfg.train_dataloader.batch_size} per batch\n'
         )
-        disable_logging(logging.INFO)
+        logging.disable(logging.INFO)
         init_default_scope('mmdet')
         set_multi_processing(**cfg.env_cfg.mp_cfg)  # as trainings do: OpenCV in one thread
         print_table(['loader', 'workers', 'images/s', 'times as fast'], rates(cfg, args))

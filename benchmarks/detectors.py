@@ -22,7 +22,6 @@ from torchvision.models.detection import fasterrcnn_resnet50_fpn_v2
 
 from mmdet_digits.checks.config_files import find_config
 from mmdet_digits.engine.hooks.execution_hook import prepare_as_configured
-from mmdet_digits.engine.no_output import disable_logging
 from mmdet_digits.errors import InputError, RunError
 from mmdet_digits.repository import REPOSITORY
 
@@ -43,7 +42,7 @@ def prepare(contender, work) -> None:
         contender: a ``contenders.Contender``.
         work: a ``contenders.Work``.
     """
-    disable_logging(logging.INFO)
+    logging.disable(logging.INFO)
     init_default_scope('mmdet')
     torch.manual_seed(0)
     build = build_peer if contender.config == PEER else build_own

@@ -30,7 +30,6 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 
 from mmdet_digits.cli import run_tool
-from mmdet_digits.engine.no_output import disable_logging
 
 
 def main():
@@ -65,7 +64,7 @@ def report(rates: dict[str, list[float]], args):
 
 def run_process(rank: int, processes: int, config: str, work: Work, folder: str):
     """Take the steps of one process; the first writes the seconds of each."""
-    disable_logging(logging.INFO)
+    logging.disable(logging.INFO)
     init_default_scope('mmdet')
     if CUDA:
         torch.cuda.set_device(rank)

@@ -35,7 +35,6 @@ from mmengine.runner import Runner
 from validation_systems import Validator, own_validator, peer_validator
 
 from mmdet_digits.cli import config_parser, positive, run_tool
-from mmdet_digits.engine.no_output import disable_logging
 from mmdet_digits.engine.predict_with_loss import predict_with_loss, scale_ground_truth
 from mmdet_digits.launching import load_config
 from mmdet_digits.repository import REPOSITORY
@@ -117,7 +116,7 @@ def report_ways(args, seconds: dict[str, list[float]], images: int) -> None:
 
 def compare_systems(args: argparse.Namespace) -> None:
     """Print what whole validations cost, each round on images of its own."""
-    disable_logging(logging.INFO)
+    logging.disable(logging.INFO)
     own_scale = scale_of(Config.fromfile(REPOSITORY / DATA_CONFIG).train_pipeline)
     sizes = [own_scale] + [PEER_SIZE] * args.own_scale
     plans = [(peer_validator, size) for size in sizes]

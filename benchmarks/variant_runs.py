@@ -19,7 +19,6 @@ from variants import as_arguments, changed
 from mmdet_digits.checks.config_data import coco_splits
 from mmdet_digits.checks.config_files import read_config
 from mmdet_digits.checks.preflight import missing_data
-from mmdet_digits.engine.no_output import disable_logging
 from mmdet_digits.errors import InputError, RunError
 from mmdet_digits.files import read_json
 from mmdet_digits.repository import REPOSITORY
@@ -172,7 +171,7 @@ def _measure_step(experiment: Experiment, options: Mapping[str, Any]) -> float:
     from mmengine.optim import build_optim_wrapper
     from mmengine.registry import init_default_scope
 
-    disable_logging(logging.INFO)
+    logging.disable(logging.INFO)
     init_default_scope('mmdet')
     cfg = experiment.read_config(options)
     model = build_model(cfg)

@@ -27,11 +27,10 @@ def digits_root(tmp_path_factory) -> Path:
     return root
 
 
-@pytest.fixture(autouse=True, scope='session')
+@pytest.fixture(autouse=True)
 def ctrl_c_is_heard():
-    """Also where the tests run in the background, and were started with it ignored."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Also in the background, where it is ignored at first, and after a training that failed."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -164,13 +164,6 @@ def run_link(args: argparse.Namespace, console: Console) -> None:
     console.print(f'Next: {next_command(args.out)}', soft_wrap=True)
 
 
-def scene_picture(scene: Scene, with_boxes: bool) -> Image.Image:
-    """A picture of a scene, as large as a cell of the contact sheet."""
-    boxes = zip(corners(scene.bboxes), scene.digits, strict=True) if with_boxes else ()
-    marks = [Mark(bbox, digit, TRUE) for bbox, digit in boxes]
-    return draw_marks(scene.image[..., ::-1], marks, size=(150, 100))
-
-
 def run_loose(args: argparse.Namespace, console: Console) -> None:
     """Put the images of a split into wider scenes."""
     with image_progress(console) as progress:
@@ -184,9 +177,15 @@ def run_loose(args: argparse.Namespace, console: Console) -> None:
             lambda images: progress.track(images, description='widen'),
         )
     console.print(link_table([written]))
-    root = shlex.quote(str(args.out))
-    test = f'{tool_command("test")} CONFIG CHECKPOINT --data-root {root}'
-    console.print(f'Next: {test}', soft_wrap=True)
+    command = f'{tool_command("test")} CONFIG CHECKPOINT{root_option(args.out)}'
+    console.print(f'Next: {command}', soft_wrap=True)
+
+
+def scene_picture(scene: Scene, with_boxes: bool) -> Image.Image:
+    """A picture of a scene, as large as a cell of the contact sheet."""
+    boxes = zip(corners(scene.bboxes), scene.digits, strict=True) if with_boxes else ()
+    marks = [Mark(bbox, digit, TRUE) for bbox, digit in boxes]
+    return draw_marks(scene.image[..., ::-1], marks, size=(150, 100))
 
 
 def next_command(out: Path) -> str:

@@ -38,7 +38,7 @@ def read_config(name: str, data_root: str | None = None) -> Config:
 
 def merge_options(cfg: Config, options: Mapping[str, Any]) -> None:
     """Change values of a config, in place, as ``--cfg-options`` says: value per dotted path."""
-    epochs = cfg.get('train_cfg', {}).get('max_epochs')
+    epochs = (cfg.get('train_cfg') or {}).get('max_epochs')
     cfg.merge_from_dict({path.lstrip('+'): value for path, value in options.items()})
     follow_epochs(cfg, epochs, options)
 

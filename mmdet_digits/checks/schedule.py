@@ -37,7 +37,7 @@ def follow_epochs(cfg: Config, old_epochs: int | None, options: Mapping) -> None
         old_epochs: the number of epochs without them.
         options: value per dotted path; a schedule that they set is left as it is.
     """
-    epochs = cfg.get('train_cfg', {}).get('max_epochs')
+    epochs = (cfg.get('train_cfg') or {}).get('max_epochs')
     set_there = any(path.lstrip('+').startswith('param_scheduler') for path in options)
     if not old_epochs or epochs == old_epochs or set_there or not cfg.get('param_scheduler'):
         return
@@ -59,7 +59,7 @@ def check_schedule(cfg: Mapping) -> Check:
     Args:
         cfg: a config as plain dicts and lists.
     """
-    epochs = cfg.get('train_cfg', {}).get('max_epochs')
+    epochs = (cfg.get('train_cfg') or {}).get('max_epochs')
     for number, scheduler in enumerate(listed(cfg.get('param_scheduler'))):
         length = scheduler.get('T_max')
         cosine = str(scheduler.get('type')).startswith('CosineAnnealing')

@@ -1,4 +1,4 @@
-"""Random numbers as a function of where they are drawn, instead of a state that moves along."""
+"""Random generators seeded anew for each sample and step, so that there is no state to save."""
 
 import random
 from collections.abc import Iterator

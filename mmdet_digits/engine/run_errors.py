@@ -1,4 +1,4 @@
-"""What a training cannot go on with, memory, disk or data workers, as one message with a fix."""
+"""Errors that end a training, of memory, disk or data workers, as one message with a fix."""
 
 import math
 import os

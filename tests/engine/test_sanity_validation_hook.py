@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmdet.registry import METRICS
+from mmdet.registry import HOOKS, METRICS
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.runner import Runner
@@ -57,6 +57,16 @@ def test_the_run_is_the_same_as_without(cfg, tmp_path):
         for folder in ('with', 'without')
     ]
     assert logged[0] == logged[1] != []
+
+
+def test_nothing_is_said_meanwhile_and_all_is_said_later(cfg, capfd):
+    cfg.log_level = 'INFO'
+    runner = build_runner(cfg)
+    capfd.readouterr()
+    HOOKS.build(HOOK).before_train(runner)
+    assert capfd.readouterr() == ('', '')
+    runner.logger.info('heard')
+    assert 'heard' in ''.join(capfd.readouterr())
 
 
 def test_key_that_no_metric_makes_stops_before_the_first_iteration(cfg):

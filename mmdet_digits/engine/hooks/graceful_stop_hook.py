@@ -20,6 +20,7 @@ from mmdet_digits.errors import Interrupted
 CHECKPOINT = 'interrupted.pth'
 AGAIN = 'Go on with: the same command and --resume'
 NAMES = {signal.SIGINT: 'Ctrl-C', signal.SIGTERM: 'SIGTERM'}
+CHILD = [signal.SIGCHLD] if hasattr(signal, 'SIGCHLD') else []  # not on Windows
 
 
 @HOOKS.register_module()
@@ -32,7 +33,9 @@ class GracefulStopHook(Hook):
     if its weights are not yet, are the weights that are trained, not those that are validated. A
     second signal ends the run at once. A signal that this process was told to ignore stays ignored.
 
-    Ranks agree to stop: one that is asked stops all. In a thread Python hears no signals.
+    Ranks agree to stop: one that is asked stops all. In a thread Python hears no signals. Where an
+    exception ends the training, :func:`mmdet_digits.engine.run_errors.explained_errors` gives the
+    signals back.
 
     Attributes:
         signal: the one that asked this process, or None.
@@ -54,9 +57,10 @@ class GracefulStopHook(Hook):
         self._saved_iter = runner.iter
         self._process = os.getpid()
         if threading.current_thread() is threading.main_thread():
+            self._handlers = {number: signal.getsignal(number) for number in (*NAMES, *CHILD)}
             for number in NAMES:
-                if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                    self._handlers[number] = signal.signal(number, self._receive)
+                if self._handlers[number] is not signal.SIG_IGN:
+                    signal.signal(number, self._receive)
 
     def after_train(self, runner) -> None:
         """No more of them; what an earlier stop saved has a later checkpoint in its place."""
@@ -122,8 +126,8 @@ class GracefulStopHook(Hook):
             how = 'at once. The same command and --resume goes on from the last checkpoint.'
             raise interrupted(number, how)
         self.signal = signal.Signals(number)
-        if hasattr(signal, 'SIGCHLD'):  # where workers died of it too, torch would raise anywhere
-            self._handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for child in CHILD:  # else torch raises, wherever we are, if data workers died as well
+            signal.signal(child, signal.SIG_DFL)
         how = 'stopping as soon as everything is saved; once more stops at once.'
         print_log(f'{NAMES[self.signal]}: {how}', 'current', logging.WARNING)
 

@@ -1,4 +1,4 @@
-"""The loss of a batch that several processes share."""
+"""Log the losses of all processes of a run as their mean."""
 
 from mmdet.registry import HOOKS
 from mmengine.dist import all_reduce_dict

@@ -3,13 +3,14 @@
 import copy
 import difflib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from logging import Logger
 
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import ValLoop
 from torch.utils.data import DataLoader, Subset
 
-from mmdet_digits.engine.no_output import no_output
 from mmdet_digits.engine.randomness import preserved_randomness
 from mmdet_digits.errors import InputError
 
@@ -33,9 +34,20 @@ class SanityValidationHook(Hook):
         """
         if runner.val_loop is None:
             return
-        with no_output(), preserved_randomness():
+        with silenced(runner.logger), preserved_randomness():
             metrics = validate_first_batch(runner.val_loop)
         check_monitored(dict(monitored_keys(runner.cfg)), metrics)
+
+
+@contextmanager
+def silenced(logger: Logger) -> Iterator[None]:
+    """Within, nothing is logged, and nothing printed, as pycocotools does."""
+    logger.disabled = True
+    try:
+        with redirect_stdout(None):
+            yield
+    finally:
+        logger.disabled = False
 
 
 def validate_first_batch(loop: ValLoop) -> dict[str, float]:
