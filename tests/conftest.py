@@ -21,9 +21,14 @@ USERS_DATA_ROOT = os.environ.get('DIGITS_DATA_ROOT')
 
 @pytest.fixture(scope='session')
 def digits_root(tmp_path_factory) -> Path:
-    """Folder of a synthetic data set: 48 images to train on, 16 to validate, 16 to test."""
+    """Folder of a synthetic data set: 48 images to train on, 16 to validate, 16 to test.
+
+    The 48 are there a second time as what ``tools/pseudo_label.py`` would write.
+    """
     root = tmp_path_factory.mktemp('data') / 'digits'
     write_dataset(root, DatasetSpec(train=48, valid=16, test=16, seed=7, look='clear'), workers=1)
+    (root / 'train_extra.json').write_bytes((root / 'train.json').read_bytes())
+    (root / 'extra').symlink_to('train')
     return root
 
 

@@ -1,0 +1,17 @@
+# As frcnn_tiny_384.py, with images of which only the numbers were known among the real ones.
+#   python tools/train.py configs/digits/frcnn_tiny_weak.py
+# Its data: --data-root data/svhn, where tools/pseudo_label.py has written train_extra.json beside a
+# folder extra of those images, or a link to it.
+_base_ = './frcnn_tiny_384.py'
+
+real_rounds = 1  # how often an epoch shows each real image
+extra_rounds = 1  # .. each image that pseudo_label.py has kept
+drawn_images = 900  # in an epoch
+
+extra = dict(_base_.real, ann_file='train_extra.json', data_prefix=dict(img='extra/'))
+datasets = [
+    dict(type='RepeatDataset', times=real_rounds, dataset=_base_.real),
+    dict(type='RepeatDataset', times=extra_rounds, dataset=extra),
+    dict(_base_.drawn, length=drawn_images),
+]
+train_dataloader = dict(dataset=dict(datasets=datasets))
