@@ -71,9 +71,7 @@ def picture_names(paths: Sequence[Path]) -> list[Path]:
     return [name.with_name(f'{name.name}.png') for name in names]
 
 
-def check_apart(
-    paths: Iterable[Path], files: Iterable[Path], folder: Path | None = None
-) -> None:
+def check_apart(paths: Iterable[Path], files: Iterable[Path], folder: Path | None = None) -> None:
     """Stop before an image is replaced by an output.
 
     Args:

@@ -6,7 +6,7 @@ from case import case, cut, edit, every, remove, write
 from catalogue_config import line, option
 from catalogue_data_set import COCO, VALID, box
 from catalogue_other_formats import XML
-from sound import LINK, PREDICT, TEST, TRAIN, VOC
+from sound import LINK, PREDICT, PSEUDO, TEST, TRAIN, VOC
 
 without_boxes = edit(
     COCO, lambda c: c.update(annotations=[box for box in c['annotations'] if box['image_id'] > 1])
@@ -39,6 +39,9 @@ CASES = [
         'test: no test.json', remove('data/test.json'), TEST, 'data/test.json', 'nothing to score'
     ),
     case('predict: one image cut off', cut('photos/1.png'), PREDICT, '1 files', 'photos/1.png'),
+    case(
+        'pseudo_label: one image cut off', cut('photos/1.png'), PSEUDO, 'unreadable image', '1.png'
+    ),
     case(
         'link: an image that is not listed',
         every(write('data/train/extra.png', 'x'), remove(VALID), remove('data/valid')),

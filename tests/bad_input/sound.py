@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shlex
 import shutil
 from pathlib import Path
 
@@ -19,6 +20,12 @@ ARCH = 'fasterrcnn_resnet50_fpn_v2'
 TRAIN = 'train.py config.py --data-root data --work-dir runs'
 TEST = 'test.py config.py weights.pth --data-root data --work-dir runs'
 PREDICT = 'predict.py config.py weights.pth photos --out out'
+RELEASED = 'frcnn_tiny_synthetic_256'
+PSEUDO = (
+    f'pseudo_label.py {shlex.quote(str(REPOSITORY))}/configs/digits/{RELEASED}.py'
+    f' {shlex.quote(str(REPOSITORY))}/models/{RELEASED}.safetensors photos'
+    ' --numbers numbers.csv -o train_extra.json --sheet sheet.png --min-score 0.05'
+)
 EVALUATE = 'evaluate.py pred.json --ann data/valid.json --json figures.json'
 ASSEMBLE = 'assemble_numbers.py pred.json --ann data/valid.json -o pred.csv'
 SUBMIT = 'assemble_numbers.py pred.json --ann data/valid.json --submission out.zip'
@@ -76,6 +83,7 @@ def make_sound_folder(folder: Path) -> None:
     write_dataset(folder / 'data', spec, workers=1)
     shutil.copytree(folder / 'data' / 'test', folder / 'photos')
     (folder / 'config.py').write_text(CONFIG)
+    (folder / 'numbers.csv').write_text(numbers_csv(folder / 'data' / 'test.json'))
     _train(folder)
     boxes = json.loads((folder / 'data' / 'valid.json').read_text())['annotations']
     _write_predictions(folder, boxes)
@@ -85,6 +93,17 @@ def make_sound_folder(folder: Path) -> None:
         model = get_model_builder(ARCH)(weights=None, weights_backbone=None, num_classes=11)
     weights = {k: torch.zeros(()).expand(v.shape) for k, v in model.state_dict().items()}
     torch.save(weights, folder / 'torchvision.pth')
+
+
+def numbers_csv(ann_file: Path) -> str:
+    """The numbers of the images of a drawn split, whose boxes stand in reading order."""
+    coco = json.loads(ann_file.read_text())
+    rows = ['file_name,number']
+    for image in coco['images']:
+        boxes = [box for box in coco['annotations'] if box['image_id'] == image['id']]
+        digits = (str(box['category_id'] - 1) for box in boxes)
+        rows.append(f'{image["file_name"]},{"".join(digits)}')
+    return '\n'.join(rows) + '\n'
 
 
 def _train(folder: Path) -> None:

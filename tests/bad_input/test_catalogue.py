@@ -10,6 +10,7 @@ import catalogue_command_line
 import catalogue_config
 import catalogue_data_set
 import catalogue_images
+import catalogue_numbers
 import catalogue_other_formats
 import catalogue_predictions
 import catalogue_runs
@@ -26,6 +27,7 @@ CATALOGUES = (
     catalogue_config,
     catalogue_checkpoint,
     catalogue_predictions,
+    catalogue_numbers,
     catalogue_other_formats,
     catalogue_runs,
     catalogue_command_line,
@@ -37,7 +39,7 @@ CASES = [
 ]
 
 
-UNREADABLE_FILES = 3  # exit status of predict.py when it has left some out
+UNREADABLE_FILES = 3  # exit status of tools that have left some out
 
 
 def run(command: str, cwd: Path) -> Outcome:
@@ -95,7 +97,9 @@ def test_what_a_command_goes_on_in_spite_of_is_said(case, folder):
         case.breaks(folder)
     before = snapshot(folder)
     done = run(case.command, folder)
-    assert done.status == (UNREADABLE_FILES if case.command.startswith('predict') else 0)
+    assert done.status == (
+        UNREADABLE_FILES if case.command.startswith(('predict', 'pseudo')) else 0
+    )
     for text in case.says:
         assert text in done.stdout + done.stderr
     assert 'Traceback' not in done.stdout + done.stderr
