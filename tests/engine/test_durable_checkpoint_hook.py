@@ -11,6 +11,7 @@ from small_trainings import small_runner
 from mmdet_digits.checkpoints.exporting import export_weights
 from mmdet_digits.checkpoints.reading import read_checkpoint
 from mmdet_digits.checkpoints.resuming import find_resumable
+from mmdet_digits.engine.hooks.durable_checkpoint_hook import what_is_replaced
 from mmdet_digits.errors import InputError, RunError
 
 
@@ -149,6 +150,59 @@ def test_a_checkpoint_cannot_name_files_to_remove(tmp_path, many):
     torch.save(content, folder / 'epoch_1.pth')
     small_runner(folder, load_from=folder / 'epoch_1.pth', resume=True, **options).train()
     assert mine.read_text() == 'mine'
+
+
+@pytest.mark.parametrize(
+    ('checkpoints', 'best', 'resumed', 'said'),
+    [
+        ([], [], False, None),
+        (['epoch_1.pth'], [], True, None),
+        (['epoch_1.pth'], [], False, 'has checkpoints of an earlier training: epoch_1.pth. This'),
+        (['best_a_epoch_1.pth'], [], False, 'overwrites those of the same names. To go on'),
+        (['best_a_epoch_1.pth'], ['best_a_epoch_1.pth'], False, 'and removes best_a_epoch_1.pth'),
+        ([f'iter_{n}.pth' for n in range(50)], [], False, 'iter_8.pth, iter_9.pth, ...'),
+        (['best_a_epoch_9.pth'], ['best_a_epoch_9.pth'], True, 'a best one: best_a_epoch_9.pth.'),
+    ],
+)
+def test_what_is_said_about_checkpoints_of_an_earlier_training(checkpoints, best, resumed, said):
+    text = what_is_replaced('run', checkpoints, best, resumed)
+    assert said in text if said else text == ''
+
+
+def logged(runner, monkeypatch):
+    """What a runner warns of."""
+    messages = []
+    monkeypatch.setattr(runner.logger, 'warning', messages.append)
+    return messages
+
+
+def test_starting_over_in_a_folder_is_said_and_leaves_one_best_checkpoint(tmp_path, monkeypatch):
+    small_runner(tmp_path, epochs=3).train()
+    (tmp_path / 'best_of_mine.pth').touch()
+    again = small_runner(tmp_path, epochs=1)
+    messages = logged(again, monkeypatch)
+    again.train()
+    assert [message for message in messages if 'earlier' in message] == [
+        f'{tmp_path} has checkpoints of an earlier training: best_progress_epoch_3.pth, '
+        'epoch_1.pth, epoch_2.pth, epoch_3.pth. This one starts from the beginning, overwrites '
+        'those of the same names and removes best_progress_epoch_3.pth as soon as it saves a best '
+        'one. To go on with the earlier one: --resume. To keep it: --work-dir NEW.'
+    ]
+    assert names(tmp_path, 'best*') == {'best_progress_epoch_1.pth', 'best_of_mine.pth'}
+
+
+def test_the_earlier_best_stays_until_there_is_a_new_one(tmp_path, monkeypatch):
+    small_runner(tmp_path, epochs=2).train()
+    with pytest.MonkeyPatch.context() as patch:
+        FullDisk(patch, writes=2)  # an epoch and its pointer, but not its best
+        with pytest.raises(RunError):
+            small_runner(tmp_path).train()
+    assert names(tmp_path, 'best*') == {'best_progress_epoch_2.pth'}
+    resumed = small_runner(tmp_path, load_from=tmp_path / 'epoch_1.pth', resume=True)
+    messages = logged(resumed, monkeypatch)
+    resumed.train()
+    assert any('saves a best one: best_progress_epoch_2.pth.' in message for message in messages)
+    assert names(tmp_path, 'best*') == {'best_progress_epoch_3.pth'}
 
 
 PLATEAU = dict(type='ReduceOnPlateauLR', monitor='progress', rule='less', patience=0)

@@ -1,6 +1,8 @@
 """Checkpoints that survive whatever ends a run, and that say where they come from."""
 
+import re
 import time
+from collections.abc import Sequence
 from fnmatch import fnmatch
 from itertools import chain
 from pathlib import Path
@@ -18,9 +20,41 @@ from mmdet_digits.checkpoints.resuming import check_resumable
 from mmdet_digits.durable_files import remove_parts, write_durably
 from mmdet_digits.engine.distributed import unwrapped
 from mmdet_digits.errors import InputError
+from mmdet_digits.files import natural_key
 
+CHECKPOINT = re.compile(r'(best_.+_)?(epoch|iter)_\d+\.pth')
+MOST_LISTED = 10
 OUTDATED = 'outdated_ckpts'
 """Under this name a checkpoint has those that are removed as soon as it is on the disk."""
+
+
+def what_is_replaced(
+    folder: str, checkpoints: Sequence[str], best: Sequence[str], resumed: bool
+) -> str:
+    """What a training has to say about checkpoints of an earlier one; '' for nothing.
+
+    Args:
+        folder: where both save.
+        checkpoints: names of those that are there.
+        best: names of the best ones among them that are not this training's.
+        resumed: whether it goes on from one of them.
+    """
+    if resumed and best:
+        return (
+            f'{folder}: unknown to the checkpoint that this training goes on from, and removed as '
+            f'soon as it saves a best one: {", ".join(best)}.'
+        )
+    if resumed or not checkpoints:
+        return ''
+    listed = ', '.join(checkpoints[:MOST_LISTED]) + ', ...' * (len(checkpoints) > MOST_LISTED)
+    replaces = 'overwrites those of the same names'
+    if best:
+        replaces += f' and removes {", ".join(best)} as soon as it saves a best one'
+    return (
+        f'{folder} has checkpoints of an earlier training: {listed}. This one starts from the '
+        f'beginning, {replaces}. To go on with the earlier one: --resume. To keep it: '
+        '--work-dir NEW.'
+    )
 
 
 @HOOKS.register_module()
@@ -33,6 +67,8 @@ class DurableCheckpointHook(CheckpointHook):
       :mod:`mmdet_digits.checkpoints.local_backend`). What a killed run left is removed.
     - After a resume, only files of this run's own folder are removed. A checkpoint holds the full
       path of the best one, which may be another run's once the folder was copied.
+    - A training that starts over where an earlier one was says so before its first iteration, and
+      removes the earlier best checkpoints as soon as it has one of its own.
     - What is saved also has the versions of the packages, the state of the repository, the metrics
       of the last validation and the time.
     - What is saved is tensors and plain values, so that ``torch.load(weights_only=True)`` reads it.
@@ -44,6 +80,7 @@ class DurableCheckpointHook(CheckpointHook):
 
     _checked = False
     _previous_best: dict[str, str | None] = {}
+    _earlier_best: list[str] = []
 
     def before_train(self, runner) -> None:
         """Find out where to save and what is there, and finish what a killed run had begun."""
@@ -60,6 +97,19 @@ class DurableCheckpointHook(CheckpointHook):
             parts = [remove_parts(self.out_dir, name) for name in ('*.pth', '*last_checkpoint')]
             for part in chain.from_iterable(parts):
                 runner.logger.info(f'Removed {part}, which a killed run had begun to write.')
+            self._warn_of_earlier_ones(runner)
+
+    def _warn_of_earlier_ones(self, runner) -> None:
+        """Say which checkpoints of an earlier training this one takes the place of."""
+        found = (path.name for path in Path(self.out_dir).glob('*.pth'))
+        names = sorted(filter(CHECKPOINT.fullmatch, found), key=natural_key)
+        own = {Path(path).name for path in self._best_paths().values() if path}
+        best = [name for name in names if name.startswith('best_') and name not in own]
+        best = best if self.save_best else []
+        self._earlier_best = [self.file_backend.join_path(self.out_dir, name) for name in best]
+        warning = what_is_replaced(self.out_dir, names, best, runner._resume)
+        if warning:
+            runner.logger.warning(warning)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Check that a checkpoint fits, and make MMEngine's histories of the tensors in it."""
@@ -159,10 +209,11 @@ class DurableCheckpointHook(CheckpointHook):
         self._previous_best = {}
 
     def _replaced_best(self) -> list[str]:
-        """The best checkpoints that better ones have taken the place of."""
-        now = self._best_paths()
-        before = self._previous_best
-        return [path for key, path in before.items() if path and now[key] not in (None, path)]
+        """The best checkpoints that better ones have taken the place of, and an earlier run's."""
+        now, before = self._best_paths(), self._previous_best
+        better = [key for key in before if now[key]]
+        replaced = [before[key] for key in better] + self._earlier_best * bool(better)
+        return [path for path in replaced if path and path not in now.values()]
 
     def _best_paths(self) -> dict[str, str | None]:
         """Where the best checkpoint by each metric is; MMEngine has no key for a single one."""
