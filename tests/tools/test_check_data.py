@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 RULE = re.compile(r'[\s│]+')
 
@@ -124,11 +125,58 @@ def test_a_copy_keeps_test_images_without_labels(check_data, unlabelled):
     assert not Path('fixed/test.json').exists()
 
 
+@pytest.fixture
+def loose(digits_root, tmp_path):
+    """A folder of unlabelled images, and a file of what was found in them: digits half as high."""
+    folder, pred = tmp_path / 'photos', tmp_path / 'pred.json'
+    shutil.copytree(digits_root / 'train', folder)
+    records = []
+    for box in json.loads((digits_root / 'train.json').read_text())['annotations']:
+        x, y, width, height = box['bbox']
+        found = {key: box[key] for key in ('image_id', 'category_id')}
+        records.append(found | {'bbox': [x, y, width, height / 2], 'score': 0.9})
+    pred.write_text(json.dumps(records))
+    return '--against', folder, '--predictions', pred
+
+
+def test_images_that_are_cropped_loosely_are_told(check_data, digits_root, loose):
+    figure = ('--figure', 'crops.png')
+    result = check_data('--data-root', digits_root, *loose, *figure)
+    assert result.returncode == 0, result.stderr
+    said = plain(result.stdout)
+    assert 'digits are 0.50 times as high as in train, in 48 of 48 images' in said
+    assert 'RandomZoomOut, share=(0.5, 0.5)' in said
+    assert Image.open('crops.png').width == 1300
+    again = check_data('--data-root', digits_root, *loose, *figure)
+    assert again.returncode == 1 and 'crops.png: already there' in again.stderr
+    again = check_data('--data-root', digits_root, *loose, *figure, '--overwrite', '--json')
+    (found,) = (c for c in json.loads(again.stdout) if c['name'] == 'size and place of the digits')
+    assert found['status'] == 'warn'
+
+
+def test_images_that_nobody_has_read_are_compared_in_their_shape(check_data, digits_root, loose):
+    result = check_data('--data-root', digits_root, *loose[:2])
+    assert result.returncode == 0, result.stderr
+    said = plain(result.stdout)
+    assert 'ok shape of the images' in said and '0 of 48 images to be read' in said
+
+
+def test_predictions_of_other_images_are_refused(check_data, digits_root, loose):
+    result = check_data('--data-root', digits_root, '--against', 'gone')
+    assert result.returncode == 1 and 'error: gone is no folder.' in result.stderr
+    (loose[1] / '7.png').unlink()
+    result = check_data('--data-root', digits_root, *loose)
+    assert result.returncode == 1
+    assert f'image ids that are not in {loose[1]}' in result.stderr
+
+
 @pytest.mark.parametrize(
     ('arguments', 'status', 'message'),
     [
         (('--data-root', 'gone'), 1, 'error: gone: no data set.'),
         (('one.json',), 2, 'found ANN without IMAGES, expected both or neither'),
+        (('--predictions', 'p.json'), 2, 'found --predictions without --against'),
+        (('--against', 'a', '--figure', 'f.png'), 2, 'found --figure without --predictions'),
         (('--workers', '0'), 2, "found '0', expected a whole number, 1 or more"),
     ],
 )
