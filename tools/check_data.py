@@ -20,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 
 from mmdet_digits.checks.data import Split, check_splits, find_splits, repair_dataset
-from mmdet_digits.checks.data.crops import (
+from mmdet_digits.checks.data.cropping import (
     Crops,
     annotated_crops,
     compare_crops,

@@ -20,7 +20,7 @@ train_dataloader = dict(dataset=dict(datasets=datasets))
 
 # Tested twice: on the whole image, and on crops around what was found in it. One pass only:
 #   --cfg-options model.test_cfg.read_again=None
-model = dict(type='ReadAgainFasterRCNN', test_cfg=dict(read_again=dict(shares=(0.66,))))
+model = dict(type='ReadAgainFasterRCNN', test_cfg=dict(read_again=dict(shares=(0.5,), most=1)))
 keep = dict(resize, keep_original=True)
 test_pipeline = [_base_.load_image, keep, _base_.load_boxes, _base_.pack_for_test]
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mmdet_digits.checks.data.crops import Crops, differ, size_factor, zoom_out_share
+from mmdet_digits.checks.data.cropping import Crops, differ, size_factor, zoom_out_share
 from mmdet_digits.files import write_figure
 
 PANELS = {

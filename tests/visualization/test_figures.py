@@ -1,7 +1,7 @@
 import numpy as np
 from PIL import Image
 
-from mmdet_digits.checks.data.crops import Crops
+from mmdet_digits.checks.data.cropping import Crops
 from mmdet_digits.visualization.confusion_figure import save_confusion_figure
 from mmdet_digits.visualization.crop_figure import save_crop_figure
 from mmdet_digits.visualization.sweep_figure import HeatMap, save_sweep_figure

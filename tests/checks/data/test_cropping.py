@@ -4,7 +4,7 @@ from check_samples import make_coco, outcome, table_of
 
 from mmdet_digits.assembly.detections import Detections
 from mmdet_digits.assembly.number_assembly import NumberAssembly
-from mmdet_digits.checks.data.crops import (
+from mmdet_digits.checks.data.cropping import (
     Crops,
     annotated_crops,
     compare_crops,
