@@ -1,11 +1,13 @@
 """Trainings of a few iterations that something ends."""
 
 import gc
+import signal
 
 import pytest
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from tiny_runs import tiny_cfg
+from torch.utils.data._utils import signal_handling
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from mmdet_digits.engine.run_errors import explained_errors
@@ -33,6 +35,10 @@ def three_iterations(digits_root, tmp_path, monkeypatch):
     cfg = tiny_cfg(tmp_path, images=6, batch=2)
     cfg.train_cfg.max_epochs = 1
     cfg.default_hooks.checkpoint.save_best = None
+    # As in a process of its own, torch listens for dead workers from the first loader on: a signal
+    # that comes late meets what was there before, not torch's handler of an earlier test.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    monkeypatch.setattr(signal_handling, '_SIGCHLD_handler_set', False)
     yield cfg
     for batches in gc.get_objects():  # until they end, torch raises for a dead worker in later runs
         if type(batches) is _MultiProcessingDataLoaderIter:
