@@ -25,6 +25,8 @@ from urllib.error import URLError
 from mmdet_digits.errors import InputError
 from mmdet_digits.processes import lost_process, process_rank
 
+FAILED_FILES = 3
+"""Exit status of a tool that has done its work but for some of many files."""
 BROKEN_PIPE = 141  # 128 + SIGPIPE, as shells have it
 PATIENCE = 20  # seconds
 SPINS = '100000'
@@ -113,6 +115,23 @@ def refused_by_system(error: OSError) -> InputError:
         'a path that can be read and written, and room on its disk',
         'give another; --debug shows the traceback',
     )
+
+
+def report_failed_files(errors: Sequence[str], what: str = 'read') -> int:
+    """Name the files that a tool went on without, on stderr.
+
+    Args:
+        errors: a line for each.
+        what: what could not be done to them.
+
+    Returns:
+        The exit status: ``FAILED_FILES``, or 0 if there are none.
+    """
+    if not errors:
+        return 0
+    print(f'{len(errors):,} files could not be {what}:', file=sys.stderr)
+    print(*(f'  {error}' for error in errors), sep='\n', file=sys.stderr)
+    return FAILED_FILES
 
 
 def hush_orphans(kind: type[BaseException], error: BaseException, trace: TracebackType) -> None:

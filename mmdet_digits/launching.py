@@ -173,7 +173,6 @@ def find_checkpoint(name: str) -> Path:
     for place in (path, REPOSITORY / path):
         if place.is_file():
             return place
-
     beside = sorted(str(p) for p in path.parent.glob('*.pth')) if path.parent.is_dir() else []
     raise InputError(
         f'{name}: no such checkpoint.',

@@ -22,7 +22,7 @@ from pathlib import Path
 from rich.console import Console
 
 from mmdet_digits.assembly.number_assembly import NO_NUMBER, assemble_numbers
-from mmdet_digits.cli import fraction, prediction_parser, run_tool
+from mmdet_digits.cli import fraction, prediction_parser, report_failed_files, run_tool
 from mmdet_digits.coco.files import number_images
 from mmdet_digits.deploy.image_list import (
     check_apart,
@@ -49,7 +49,6 @@ from mmdet_digits.visualization.digit_pictures import (
     with_caption,
 )
 
-FAILED_FILES = 3
 MOST_REDUCED = 8
 
 
@@ -82,7 +81,8 @@ def main():
     with held_folder(args.out):
         results, failures = run(args, cfg, paths, outputs, assembly, pictures)
     print(f'assembly: {said}\nwritten to {args.out}')
-    report_problems(results, paths, failures)
+    warn_of_large_images(results, paths)
+    return report_failed_files([failures[index] for index in sorted(failures)], 'read or drawn')
 
 
 def run(args, cfg, paths, outputs, assembly, pictures):
@@ -114,7 +114,7 @@ def run(args, cfg, paths, outputs, assembly, pictures):
     return results, failures
 
 
-def report_problems(results, paths, failures):
+def warn_of_large_images(results, paths):
     large = [paths[result.index] for result in results if result.scale < 1 / MOST_REDUCED]
     if large:
         print(
@@ -122,10 +122,6 @@ def report_problems(results, paths, failures):
             f'what the model sees (e.g. {large[0]}): small digits are lost. Crop each number.',
             file=sys.stderr,
         )
-    if failures:
-        print(f'{len(failures):,} files could not be read or drawn:', file=sys.stderr)
-        print(*(f'  {failures[index]}' for index in sorted(failures)), sep='\n', file=sys.stderr)
-        sys.exit(FAILED_FILES)
 
 
 def check_score_thr(args, assembly):

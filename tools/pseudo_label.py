@@ -12,7 +12,6 @@ the images. The boxes are as close as that detector draws them. Look at some by 
 Exit status 3: some files could not be read.
 """
 
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -22,7 +21,13 @@ from rich.table import Table
 
 from mmdet_digits.assembly.number_assembly import assemble_numbers
 from mmdet_digits.assembly.spelling import Choice, Verdict, choose_confident, choose_digits
-from mmdet_digits.cli import fraction, positive, prediction_parser, run_tool
+from mmdet_digits.cli import (
+    fraction,
+    positive,
+    prediction_parser,
+    report_failed_files,
+    run_tool,
+)
 from mmdet_digits.coco.files import count_coco, write_json
 from mmdet_digits.converters.command_line import say, summary_table
 from mmdet_digits.converters.image_sizes import ImageSizes
@@ -41,7 +46,6 @@ from mmdet_digits.visualization.digit_pictures import (
     with_caption,
 )
 
-FAILED_FILES = 3
 COLUMNS = 5
 TILE = (320, 120)  # pixels, width and height of an image on the sheet
 
@@ -104,7 +108,7 @@ def main():
         write_image(args.sheet, contact_sheet(tiles, COLUMNS))
     console.print(summary_table({args.out: count_coco(coco, args.out)}))
     say(console, remarks(args, said, unused, folder))
-    return report_unreadable(results)
+    return report_failed_files([result.error for result in results if result.error])
 
 
 def detect(args, cfg, paths, console):
@@ -194,14 +198,6 @@ def remarks(args, said, unused, folder):
             f'{args.sheet} shows kept images, from the lowest score of a digit to the highest'
         )
     return lines
-
-
-def report_unreadable(results):
-    errors = [result.error for result in results if result.error]
-    if errors:
-        print(f'{len(errors):,} files could not be read:', file=sys.stderr)
-        print(*(f'  {error}' for error in errors), sep='\n', file=sys.stderr)
-    return FAILED_FILES if errors else None
 
 
 if __name__ == '__main__':

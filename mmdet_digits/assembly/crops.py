@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmdet_digits.assembly.padded_boxes import box_heights
+from mmdet_digits.boxes import areas
+
 
 @dataclass(frozen=True)
 class CropRules:
@@ -56,8 +59,8 @@ def plan_crops(
     groups = group_boxes(bboxes, rules.gap)
     groups = sorted(groups, key=lambda group: (-scores[group].sum(), group[0]))[: rules.most]
     crops = [crop_around(bboxes[group], size, rules) for group in groups]
-    worth = [crop for crop in crops if _area(crop) <= (1 - rules.min_cut) * size[0] * size[1]]
-    return np.array(worth, dtype=int).reshape(-1, 4)
+    crops = np.array(crops, dtype=int).reshape(-1, 4)
+    return crops[areas(crops) <= (1 - rules.min_cut) * size[0] * size[1]]
 
 
 def group_boxes(bboxes: np.ndarray, gap: float) -> list[list[int]]:
@@ -70,7 +73,7 @@ def group_boxes(bboxes: np.ndarray, gap: float) -> list[list[int]]:
     Returns:
         The indices of each group, in ascending order.
     """
-    heights = bboxes[:, 3] - bboxes[:, 1]
+    heights = box_heights(bboxes)
     reach = gap * np.maximum(heights[:, None], heights[None])
     apart = np.maximum(bboxes[:, None, :2], bboxes[None, :, :2]) - np.minimum(
         bboxes[:, None, 2:], bboxes[None, :, 2:]
@@ -98,7 +101,7 @@ def crop_around(
         rules: how.
     """
     low, high = bboxes[:, :2].min(0), bboxes[:, 2:].max(0)
-    digit = float(np.median(bboxes[:, 3] - bboxes[:, 1]))
+    digit = float(np.median(box_heights(bboxes)))
     extent = high - low
     height = max(digit / rules.share, extent[1] + digit * (1 / rules.share - 1))
     width = max(rules.aspect * height, extent[0] + digit)  # room for a digit that was missed
@@ -123,8 +126,8 @@ def merge_passes(
     Returns:
         Boxes, scores and labels, by falling score.
     """
-    kept = [[part[owner_of(first[0], crops) == -1] for part in first]]
-    for number, found in enumerate(again):
+    kept = []
+    for number, found in enumerate((first, *again), start=-1):
         own = owner_of(found[0], crops) == number
         kept.append([part[own] for part in found])
     bboxes, scores, labels = (np.concatenate(parts) for parts in zip(*kept, strict=True))
@@ -139,7 +142,3 @@ def owner_of(bboxes: np.ndarray, crops: np.ndarray) -> np.ndarray:
     if not len(crops):
         return np.full(len(bboxes), -1)
     return np.where(inside.any(1), inside.argmax(1), -1)
-
-
-def _area(crop: Sequence[int]) -> int:
-    return (crop[2] - crop[0]) * (crop[3] - crop[1])

@@ -3,6 +3,7 @@
 At import this needs nothing but Python: what a step needs is imported inside it.
 """
 
+import copy
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -95,11 +96,19 @@ def environment_steps() -> list[Step]:
 
 
 @cache
+def read(subject: Subject):
+    """The config of a subject, as its file has it."""
+    from mmdet_digits.checks.config_files import read_config
+
+    return read_config(subject.config, subject.data_root)
+
+
+@cache
 def load(subject: Subject):
     """The config of a subject, as it would be run."""
-    from mmdet_digits.checks.config_files import merge_options, read_config
+    from mmdet_digits.checks.config_files import merge_options
 
-    cfg = read_config(subject.config, subject.data_root)
+    cfg = copy.deepcopy(read(subject))
     merge_options(cfg, parse_config_options(subject.options))
     cfg.setdefault('work_dir', str(Path('work_dirs', Path(cfg.filename).stem)))
     return cfg
@@ -115,10 +124,9 @@ def load_splits(subject: Subject):
 
 def check_config_keys(subject: Subject) -> list[Check]:
     """Load the config, and look for keys and options that nothing reads."""
-    from mmdet_digits.checks.config_files import read_config
     from mmdet_digits.checks.preflight import check_options, unread_keys
 
-    cfg = read_config(subject.config, subject.data_root)
+    cfg = read(subject)
     misspelt, unread = unread_keys(cfg.to_dict(), cfg.text)
     misspelt += check_options(cfg.to_dict(), parse_config_options(subject.options))
     if unread:

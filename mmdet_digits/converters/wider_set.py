@@ -31,7 +31,8 @@ def write_wider_set(
 ) -> LinkedSplit:
     """Write ``test.json`` and ``test/`` with wider scenes around the images of a split.
 
-    The same arguments give the same bytes; an image's scenes do not depend on the other images.
+    The same arguments give the same bytes: an image's scenes depend on it, its place in the file
+    and the seed.
 
     Args:
         source: folder with ``SPLIT.json`` and ``SPLIT/``.

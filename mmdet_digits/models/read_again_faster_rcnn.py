@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from mmcv.transforms import BaseTransform
 from mmdet.models.detectors import FasterRCNN
 from mmdet.models.utils import weighted_boxes_fusion
 from mmdet.registry import MODELS, TRANSFORMS
@@ -77,8 +78,9 @@ class ReadAgainFasterRCNN(FasterRCNN):
             plan_crops(boxes, scores, image.shape[1::-1], rules)
             for (boxes, scores, _), image in zip(first, originals, strict=True)
         ]
+        resize = TRANSFORMS.build(dict(type='CanvasResize', scale=canvas))
         views = [
-            view_of(image, crop, canvas)
+            view_of(image, crop, resize)
             for image, its_crops in zip(originals, crops, strict=True)
             for crop in its_crops
         ]
@@ -105,19 +107,18 @@ class ReadAgainFasterRCNN(FasterRCNN):
         return results
 
 
-def view_of(image: np.ndarray, crop: Sequence[int], canvas: tuple[int, int]) -> dict:
-    """A crop of an image, fitted into a canvas as ``CanvasResize`` fits images.
+def view_of(image: np.ndarray, crop: Sequence[int], resize: BaseTransform) -> dict:
+    """A crop of an image, as the test pipeline gives images to the detector.
 
     Args:
         image: (H, W, 3) uint8, BGR.
         crop: x1, y1, x2, y2 in whole pixels.
-        canvas: width and height.
+        resize: the ``CanvasResize`` that fits it into the canvas.
 
     Returns:
         ``inputs`` (3, H, W), ``metainfo`` for a sample, and ``corner``, where the crop begins.
     """
     x1, y1, x2, y2 = crop
-    resize = TRANSFORMS.build(dict(type='CanvasResize', scale=canvas))
     part = np.ascontiguousarray(image[y1:y2, x1:x2])
     results = resize(dict(img=part, img_shape=part.shape[:2], ori_shape=part.shape[:2]))
     keys = ('ori_shape', 'img_shape', 'scale_factor')

@@ -6,6 +6,7 @@ were measured on its boxes. SVHN's boxes are loose, ours touch the glyph.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -230,7 +231,7 @@ LOOKS = {
 }
 
 
-def choose(rng: np.random.Generator, weights: tuple[tuple[str, float], ...]) -> str:
-    """Draw a name from (name, weight) pairs."""
+def choose(rng: np.random.Generator, weights: tuple[tuple[Any, float], ...]) -> Any:
+    """Draw one of the first of (what, weight) pairs."""
     total = np.cumsum([weight for _, weight in weights])
     return weights[int(np.searchsorted(total, rng.random() * total[-1], side='right'))][0]

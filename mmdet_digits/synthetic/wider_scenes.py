@@ -6,7 +6,7 @@ to be labelled anew: what is put around an image holds no digit.
 Images are (H, W, 3) uint8, BGR; boxes are xyxy in pixels.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -18,6 +18,30 @@ from mmdet_digits.synthetic.surroundings import draw_surroundings, draw_wall, sm
 STRETCH = 1.25  # how far the share of the width may differ from that of the height, as a factor
 CENTRING = 1.5  # of a beta distribution: 1 puts the image anywhere, more prefers the middle
 CLUTTER_RATE = 0.6
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """An image and its place in a scene.
+
+    Args:
+        image: (H, W, 3).
+        bboxes: its digits (N, 4).
+        borders: what the scene has above, below, left and right of the image, in pixels.
+        size: height of the digits in pixels.
+    """
+
+    image: np.ndarray
+    bboxes: np.ndarray
+    borders: list[int]
+    size: float
+
+    @property
+    def scene_shape(self) -> tuple[int, int]:
+        """Height and width of the scene."""
+        above, below, left, right = self.borders
+        height, width = self.image.shape[:2]
+        return above + height + below, left + width + right
 
 
 def widen(
@@ -53,9 +77,9 @@ def widen(
         return image, bboxes
     heights = bboxes[:, 3] - bboxes[:, 1]
     size = max(float(np.median(heights)) if len(heights) else reduced[1] / 2, 4.0)
-    fill = choose(rng, tuple((fill, weight) for fill, weight in FILLS.items()))
     borders = corner[1], room[1] - corner[1], corner[0], room[0] - corner[0]
-    scene = fill(image, bboxes, [int(side) for side in borders], size, rng)
+    placed = Placed(image, bboxes, [int(side) for side in borders], size)
+    scene = choose(rng, FILLS)(placed, rng)
     extent = np.concatenate([corner, corner + reduced])
     if rng.random() < CLUTTER_RATE:
         _draw_clutter(scene, extent, size, rng)
@@ -64,82 +88,47 @@ def widen(
     return np.clip(scene, 0, 255).astype(np.uint8), bboxes + np.tile(corner, 2)
 
 
-def _stretched(
-    image: np.ndarray,
-    bboxes: np.ndarray,
-    borders: list[int],
-    size: float,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """The pixels of the edges go on, blurred.
-
-    Args:
-        image: (H, W, 3).
-        bboxes: (N, 4).
-        borders: what the scene has above, below, left and right of the image, in pixels.
-        size: height of the digits in pixels.
-        rng: random generator.
-
-    Returns:
-        The scene, (H, W, 3) float32.
-    """
-    scene = cv2.copyMakeBorder(image, *borders, cv2.BORDER_REPLICATE)
-    return _blurred(scene, rng.uniform(0.08, 0.5) * size)
+def _stretched(placed: Placed, rng: np.random.Generator) -> np.ndarray:
+    """The pixels of the edges go on, blurred."""
+    scene = cv2.copyMakeBorder(placed.image, *placed.borders, cv2.BORDER_REPLICATE)
+    return _blurred(scene, rng.uniform(0.08, 0.5) * placed.size)
 
 
-def _mirrored(
-    image: np.ndarray,
-    bboxes: np.ndarray,
-    borders: list[int],
-    size: float,
-    rng: np.random.Generator,
-) -> np.ndarray:
+def _mirrored(placed: Placed, rng: np.random.Generator) -> np.ndarray:
     """The image mirrored at its edges, so blurred that no digit of it can be read."""
-    scene = cv2.copyMakeBorder(image, *borders, cv2.BORDER_REFLECT_101)
-    return _blurred(scene, rng.uniform(0.3, 0.8) * size)
+    scene = cv2.copyMakeBorder(placed.image, *placed.borders, cv2.BORDER_REFLECT_101)
+    return _blurred(scene, rng.uniform(0.3, 0.8) * placed.size)
 
 
-def _margin(
-    image: np.ndarray,
-    bboxes: np.ndarray,
-    borders: list[int],
-    size: float,
-    rng: np.random.Generator,
-) -> np.ndarray:
+def _margin(placed: Placed, rng: np.random.Generator) -> np.ndarray:
     """The largest part of the image that has no digit, mirrored over the whole scene."""
+    image, bboxes = placed.image, placed.bboxes
     height, width = image.shape[:2]
     left, top = np.floor(bboxes[:, :2].min(0, initial=width)).astype(int).clip(0)
     right, bottom = np.ceil(bboxes[:, 2:].max(0, initial=0)).astype(int)
     parts = (image[:top], image[bottom:], image[:, :left], image[:, right:])
     part = max(parts, key=lambda part: min(part.shape[:2]))
     if min(part.shape[:2]) < 4:
-        return _stretched(image, bboxes, borders, size, rng)
-    above, below, left, right = borders
-    total = above + below + height, left + right + width
-    missing = np.maximum(np.subtract(total, part.shape[:2]), 0).tolist()
+        return _stretched(placed, rng)
+    height, width = placed.scene_shape
+    missing = np.maximum(np.subtract((height, width), part.shape[:2]), 0).tolist()
     scene = cv2.copyMakeBorder(part, 0, missing[0], 0, missing[1], cv2.BORDER_REFLECT)
-    return _blurred(scene[: total[0], : total[1]], rng.uniform(0, 0.06) * size)
+    return _blurred(scene[:height, :width], rng.uniform(0, 0.06) * placed.size)
 
 
-def _wall(
-    image: np.ndarray,
-    bboxes: np.ndarray,
-    borders: list[int],
-    size: float,
-    rng: np.random.Generator,
-) -> np.ndarray:
+def _wall(placed: Placed, rng: np.random.Generator) -> np.ndarray:
     """A drawn wall of about the brightness of the image's edges."""
-    above, below, left, right = borders
-    shape = above + below + image.shape[0], left + right + image.shape[1]
-    v, u = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
-    scene = draw_wall(rng, u, v, size).transpose(1, 2, 0)
+    height, width = placed.scene_shape
+    v, u = np.mgrid[:height, :width].astype(np.float32)
+    scene = draw_wall(rng, u, v, placed.size).transpose(1, 2, 0)
+    image = placed.image
     edges = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]]).mean(0)
     scene *= np.float32(1 + rng.uniform(0.3, 1) * (edges.mean() / max(scene.mean(), 1.0) - 1))
     return np.ascontiguousarray(scene)
 
 
-FILLS: dict[Callable, float] = {_stretched: 0.25, _mirrored: 0.3, _margin: 0.25, _wall: 0.2}
-"""What may lie around an image, and how often it does."""
+FILLS = ((_stretched, 0.25), (_mirrored, 0.3), (_margin, 0.25), (_wall, 0.2))
+"""What may lie around an image, (H, W, 3) float32 of the whole scene, and how often it does."""
 
 
 def _blurred(scene: np.ndarray, sigma: float) -> np.ndarray:

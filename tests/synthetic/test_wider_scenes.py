@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from mmdet_digits.synthetic import wider_scenes
-from mmdet_digits.synthetic.wider_scenes import FILLS, widen
+from mmdet_digits.synthetic.wider_scenes import FILLS, Placed, widen
 
-FILL_NAMES = [fill.__name__ for fill in FILLS]
+FILL_NAMES = [fill.__name__ for fill, _ in FILLS]
 
 
 def number(width=90, height=40):
@@ -45,7 +45,7 @@ def test_every_fill_covers_the_scene_and_hides_the_digits(name, monkeypatch):
     image, bboxes = number()
     fill = getattr(wider_scenes, name)
     borders = [50, 60, 70, 80]
-    scene = fill(image, bboxes, borders, 24.0, np.random.default_rng(0))
+    scene = fill(Placed(image, bboxes, borders, 24.0), np.random.default_rng(0))
     assert scene.shape == (40 + 110, 90 + 150, 3) and scene.dtype == np.float32
     assert np.isfinite(scene).all()
     outside = np.ones(scene.shape[:2], bool)
