@@ -3,13 +3,16 @@
 Boxes are xyxy in pixels of the image, crops (x1, y1, x2, y2) in whole pixels of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mmdet_digits.assembly.padded_boxes import box_heights
 from mmdet_digits.boxes import areas
+
+Found = Sequence[np.ndarray]
+"""Boxes (N, 4), scores (N,) and labels (N,)."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,43 @@ class CropRules:
     gap: float = 1.5
     most: int = 3
     min_cut: float = 0.2
+
+
+def read_again(
+    first: Sequence[Found],
+    images: Sequence[np.ndarray],
+    rules: CropRules,
+    detect: Callable[[list[np.ndarray]], Sequence[Found]],
+) -> list[Found]:
+    """Look at images once more, at crops around what was found in them.
+
+    Args:
+        first: what was found in each image, boxes in its pixels.
+        images: (H, W, 3) each.
+        rules: how crops are chosen.
+        detect: finds digits in images, boxes in pixels of each.
+
+    Returns:
+        What is found in each image after both passes.
+    """
+    crops = [
+        plan_crops(boxes, scores, image.shape[1::-1], rules)
+        for (boxes, scores, _), image in zip(first, images, strict=True)
+    ]
+    parts = [
+        np.ascontiguousarray(image[y1:y2, x1:x2])
+        for image, its_crops in zip(images, crops, strict=True)
+        for x1, y1, x2, y2 in its_crops
+    ]
+    found = iter(detect(parts))
+    again = [[moved(next(found), crop[:2]) for crop in its_crops] for its_crops in crops]
+    return [merge_passes(*parts) for parts in zip(first, crops, again, strict=True)]
+
+
+def moved(found: Found, corner: Sequence[int]) -> Found:
+    """What was found in a crop that begins at a corner (x, y), in pixels of the whole image."""
+    bboxes, scores, labels = found
+    return bboxes + np.tile(corner, 2).astype(bboxes.dtype), scores, labels
 
 
 def plan_crops(
@@ -112,7 +152,7 @@ def crop_around(
 
 
 def merge_passes(
-    first: Sequence[np.ndarray], crops: np.ndarray, again: Sequence[Sequence[np.ndarray]]
+    first: Found, crops: np.ndarray, again: Sequence[Found]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Put together what was found in an image and in crops of it; inside a crop the crop counts.
 

@@ -1,10 +1,10 @@
 """Faster R-CNN that looks twice: at the image, and at crops around what it has found there."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
-from mmcv.transforms import BaseTransform
 from mmdet.models.detectors import FasterRCNN
 from mmdet.models.utils import weighted_boxes_fusion
 from mmdet.registry import MODELS, TRANSFORMS
@@ -12,11 +12,12 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from mmdet_digits.assembly.crops import CropRules, merge_passes, plan_crops
+from mmdet_digits.assembly.crops import CropRules, read_again
 
 ORIGINAL = 'original'
 """Name under which ``CanvasResize(keep_original=True)`` leaves the image as it was."""
 FUSION_IOU = 0.55
+VIEW_KEYS = ('ori_shape', 'img_shape', 'scale_factor')
 
 
 @MODELS.register_module()
@@ -56,77 +57,38 @@ class ReadAgainFasterRCNN(FasterRCNN):
             return samples
         canvas = tuple(batch_inputs.shape[:-3:-1])
         shares = options.pop('shares', (CropRules.share,))
+        first = [as_arrays(sample.pred_instances) for sample in samples]
+        detect = partial(self._detect, canvas=canvas, batch_size=len(samples))
         readings = []
         for share in shares:
             rules = CropRules(share=share, aspect=canvas[0] / canvas[1], **options)
-            readings.append(self._read_again(samples, originals, canvas, rules))
+            readings.append(read_again(first, originals, rules, detect))
         for n, sample in enumerate(samples):
             merged = fuse([reading[n] for reading in readings])
             sample.pred_instances = as_instances(merged, batch_inputs.device)
         return samples
 
-    def _read_again(
-        self,
-        samples: list[DetDataSample],
-        originals: list[np.ndarray],
-        canvas: tuple[int, int],
-        rules: CropRules,
-    ) -> list[tuple[np.ndarray, ...]]:
-        """The boxes, scores and labels of each image, after a second pass over all crops."""
-        first = [as_arrays(sample.pred_instances) for sample in samples]
-        crops = [
-            plan_crops(boxes, scores, image.shape[1::-1], rules)
-            for (boxes, scores, _), image in zip(first, originals, strict=True)
-        ]
-        resize = TRANSFORMS.build(dict(type='CanvasResize', scale=canvas))
-        views = [
-            view_of(image, crop, resize)
-            for image, its_crops in zip(originals, crops, strict=True)
-            for crop in its_crops
-        ]
-        found = iter(self._detect(views, len(samples)))
-        again = [[next(found) for _ in its_crops] for its_crops in crops]
-        return [merge_passes(*parts) for parts in zip(first, crops, again, strict=True)]
-
     def _detect(
-        self, views: list[dict], batch_size: int
+        self, images: Sequence[np.ndarray], canvas: tuple[int, int], batch_size: int
     ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """What is found in views, boxes in pixels of the images that they are from."""
+        """What is found in images (H, W, 3), BGR; boxes in pixels of each."""
+        resize = TRANSFORMS.build(dict(type='CanvasResize', scale=canvas))
         results = []
-        for start in range(0, len(views), batch_size):
-            batch = views[start : start + batch_size]
+        for start in range(0, len(images), batch_size):
+            views = [
+                resize(dict(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2]))
+                for image in images[start : start + batch_size]
+            ]
             data = dict(
-                inputs=[view['inputs'] for view in batch],
-                data_samples=[DetDataSample(metainfo=view['metainfo']) for view in batch],
+                inputs=[torch.from_numpy(view['img']).permute(2, 0, 1) for view in views],
+                data_samples=[
+                    DetDataSample(metainfo={key: view[key] for key in VIEW_KEYS}) for view in views
+                ],
             )
             data = self.data_preprocessor(data, False)
             samples = super().predict(data['inputs'], data['data_samples'])
-            for view, sample in zip(batch, samples, strict=True):
-                boxes, scores, labels = as_arrays(sample.pred_instances)
-                results.append((boxes + np.tile(view['corner'], 2), scores, labels))
+            results += [as_arrays(sample.pred_instances) for sample in samples]
         return results
-
-
-def view_of(image: np.ndarray, crop: Sequence[int], resize: BaseTransform) -> dict:
-    """A crop of an image, as the test pipeline gives images to the detector.
-
-    Args:
-        image: (H, W, 3) uint8, BGR.
-        crop: x1, y1, x2, y2 in whole pixels.
-        resize: the ``CanvasResize`` that fits it into the canvas.
-
-    Returns:
-        ``inputs`` (3, H, W), ``metainfo`` for a sample, and ``corner``, where the crop begins.
-    """
-    x1, y1, x2, y2 = crop
-    part = np.ascontiguousarray(image[y1:y2, x1:x2])
-    results = resize(dict(img=part, img_shape=part.shape[:2], ori_shape=part.shape[:2]))
-    keys = ('ori_shape', 'img_shape', 'scale_factor')
-    return dict(
-        inputs=torch.from_numpy(results['img']).permute(2, 0, 1).contiguous(),
-        metainfo={key: results[key] for key in keys},
-        corner=(x1, y1),
-    )
 
 
 def as_arrays(found: InstanceData) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

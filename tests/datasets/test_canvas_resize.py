@@ -4,7 +4,7 @@ import torch
 from mmdet.registry import TRANSFORMS
 from mmdet.structures.bbox import HorizontalBoxes
 
-from mmdet_digits.datasets.transforms.canvas_resize import fitted_size
+from mmdet_digits.canvas import fit, fitted_size
 
 CANVAS = (192, 96)
 
@@ -52,3 +52,14 @@ def test_boxes_go_with_the_image_and_end_with_it():
 
 def test_the_filling_can_be_chosen():
     assert (resized(20, 48, pad_val=(1, 2, 3))['img'][0, -1] == (1, 2, 3)).all()
+
+
+@pytest.mark.parametrize('size', [(100, 40), (20, 48), (400, 100), (37, 53)])
+def test_what_reads_without_torch_fits_images_alike(size):
+    image = np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
+    results = TRANSFORMS.build(dict(type='CanvasResize', scale=CANVAS))(
+        dict(img=image, img_shape=image.shape[:2])
+    )
+    filled, (width, height) = fit(image, CANVAS)
+    assert np.array_equal(filled, results['img'])
+    assert results['img_shape'] == (height, width)

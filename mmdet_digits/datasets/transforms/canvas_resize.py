@@ -4,6 +4,8 @@ from mmcv.image import impad
 from mmdet.datasets.transforms import Resize
 from mmdet.registry import TRANSFORMS
 
+from mmdet_digits.canvas import FILLING, fitted_size
+
 
 @TRANSFORMS.register_module()
 class CanvasResize(Resize):
@@ -29,7 +31,7 @@ class CanvasResize(Resize):
     def __init__(
         self,
         scale: tuple[int, int],
-        pad_val: tuple[int, int, int] = (104, 116, 124),
+        pad_val: tuple[int, int, int] = FILLING,
         keep_original: bool = False,
         **kwargs,
     ) -> None:
@@ -50,15 +52,3 @@ class CanvasResize(Resize):
         results['img'] = impad(results['img'], shape=(height, width), pad_val=self.pad_val)
         results['pad_shape'] = results['img'].shape
         return results
-
-
-def fitted_size(size: tuple[int, int], canvas: tuple[int, int]) -> tuple[int, int]:
-    """Width and height of an image fitted into a canvas: rounded, at least 1 px.
-
-    Args:
-        size: its width and height in pixels.
-        canvas: width and height of the canvas.
-    """
-    factor = min(limit / side for side, limit in zip(size, canvas, strict=True))
-    width, height = (max(1, int(side * factor + 0.5)) for side in size)
-    return width, height
