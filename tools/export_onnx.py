@@ -10,6 +10,7 @@ Outputs: bboxes       (D, 4) float32: x1, y1, x2, y2 in pixels of the input.
 """
 
 import argparse
+import json
 import time
 from pathlib import Path
 
@@ -33,6 +34,9 @@ def parse_args():
     parser.add_argument('out', type=Path, help='the file to write (.onnx)')
     parser.add_argument('--opset', type=int, choices=OPSETS, default=17, help='default: 17')
     parser.add_argument(
+        '--half', action='store_true', help='store weights in float16; computing stays in float32'
+    )
+    parser.add_argument(
         '--check',
         nargs='+',
         metavar='IMAGES',
@@ -55,7 +59,7 @@ def main():
     import mmdet_digits.register  # noqa: F401  (operators before mmdet)
 
     # isort: split
-    from mmdet_digits.deploy.onnx_export import export_onnx
+    from mmdet_digits.deploy.onnx_export import export_onnx, settings_of
     from mmdet_digits.deploy.predictor import load_detector
     from mmdet_digits.launching import find_checkpoint, load_config
 
@@ -67,31 +71,32 @@ def main():
     cfg = load_config(args, splits=())
     model = load_detector(cfg, find_checkpoint(args.checkpoint), 'cpu')
     started = time.perf_counter()
-    export_onnx(model, args.out, args.opset, properties(args.config, cfg))
+    told = dict(classes=','.join(DIGITS), config=args.config, settings=json.dumps(settings_of(cfg)))
+    export_onnx(model, args.out, args.opset, told, args.half)
     seconds, size = time.perf_counter() - started, args.out.stat().st_size
     print(f'written to {args.out}: {size / 1e6:.1f} MB, opset {args.opset}, in {seconds:.1f} s')
     if images:
-        check(args.out, model, cfg, images)
+        check(args, model, cfg, images)
 
 
-def properties(config, cfg):
-    resize = next(step for step in cfg.test_dataloader.dataset.pipeline if 'scale' in step)
-    return dict(classes=','.join(DIGITS), config=str(config), resize=str(dict(resize)))
-
-
-def check(path, model, cfg, images):
+def check(args, model, cfg, images):
     from mmdet_digits.deploy.onnx_detector import OnnxDetector
-    from mmdet_digits.deploy.onnx_parity import TOLERANCE, measure_parity, packed_batches
+    from mmdet_digits.deploy.onnx_parity import (
+        HALF_TOLERANCE,
+        TOLERANCE,
+        measure_parity,
+        packed_batches,
+    )
 
-    detector = OnnxDetector(path)
+    detector, tolerance = OnnxDetector(args.out), HALF_TOLERANCE if args.half else TOLERANCE
     for batch_size in BATCH_SIZES:
         parity = measure_parity(model, detector, packed_batches(images, cfg, batch_size))
         print(f'batches of {batch_size}: {parity}')
-        if not parity.holds:
+        if not parity.holds(tolerance):
             raise InputError(
-                f'{path}: does not find what the checkpoint finds.',
+                f'{args.out}: does not find what the checkpoint finds.',
                 str(parity),
-                f'differences of at most {TOLERANCE}, nothing unpaired',
+                f'differences of at most {tolerance}, nothing unpaired',
                 'look at --check with fewer images to find which; boxes at the very edge of a '
                 'threshold may fall to either side',
             )

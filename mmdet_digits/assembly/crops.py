@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmdet_digits.assembly.grouping import group_boxes
 from mmdet_digits.assembly.padded_boxes import box_heights
 from mmdet_digits.boxes import areas
 
@@ -96,38 +97,11 @@ def plan_crops(
         if sure.any():
             break
     bboxes, scores = bboxes[sure], scores[sure]
-    groups = group_boxes(bboxes, rules.gap)
+    groups = group_boxes(bboxes, (rules.gap, rules.gap))
     groups = sorted(groups, key=lambda group: (-scores[group].sum(), group[0]))[: rules.most]
     crops = [crop_around(bboxes[group], size, rules) for group in groups]
     crops = np.array(crops, dtype=int).reshape(-1, 4)
     return crops[areas(crops) <= (1 - rules.min_cut) * size[0] * size[1]]
-
-
-def group_boxes(bboxes: np.ndarray, gap: float) -> list[list[int]]:
-    """Group boxes (N, 4) of which each is near another one of its group.
-
-    Args:
-        bboxes: the boxes.
-        gap: how far they may be from each other, in heights of the higher one, in x and in y.
-
-    Returns:
-        The indices of each group, in ascending order.
-    """
-    heights = box_heights(bboxes)
-    reach = gap * np.maximum(heights[:, None], heights[None])
-    apart = np.maximum(bboxes[:, None, :2], bboxes[None, :, :2]) - np.minimum(
-        bboxes[:, None, 2:], bboxes[None, :, 2:]
-    )
-    near = (apart <= reach[..., None]).all(-1)
-    groups, left = [], set(range(len(bboxes)))
-    while left:
-        group, reached = set(), {min(left)}
-        while reached:
-            group |= reached
-            reached = {int(n) for n in np.flatnonzero(near[list(reached)].any(0))} - group
-        groups.append(sorted(group))
-        left -= group
-    return groups
 
 
 def crop_around(

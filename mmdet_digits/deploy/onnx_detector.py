@@ -1,4 +1,4 @@
-"""A detector that ONNX Runtime runs."""
+"""An exported detector in the place of the model that it was made of."""
 
 from pathlib import Path
 
@@ -7,11 +7,11 @@ import torch
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 
-from mmdet_digits.deploy.extras import import_extra
-from mmdet_digits.deploy.onnx_export import INPUTS, OUTPUTS
+from mmdet_digits.assembly.crops import read_again
+from mmdet_digits.deploy.image_detector import ImageDetector
+from mmdet_digits.deploy.onnx_graph import OnnxGraph
 from mmdet_digits.errors import InputError
-
-PROVIDERS = ('CUDAExecutionProvider', 'CPUExecutionProvider')  # the first that is there
+from mmdet_digits.models.read_again_faster_rcnn import ORIGINAL, as_arrays, as_instances
 
 
 class OnnxDetector:
@@ -27,18 +27,9 @@ class OnnxDetector:
     """
 
     def __init__(self, path: Path | str) -> None:
-        runtime = import_extra('onnxruntime', 'onnx')
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
-        available = runtime.get_available_providers()
-        providers = [provider for provider in PROVIDERS if provider in available]
-        try:
-            self.session = runtime.InferenceSession(str(path), options, providers=providers)
-        except Exception as error:  # onnxruntime has a class of its own for each
-            raise _not_a_detector(path, str(error).splitlines()[0]) from error
-        names = tuple(node.name for node in self.session.get_inputs())
-        if names != INPUTS:
-            raise _not_a_detector(path, f'a graph with the inputs {", ".join(names)}')
+        self.graph = OnnxGraph(path, torch.get_num_threads())
+        reads_again = self.graph.settings.get('read_again')
+        self.image_detector = ImageDetector(self.graph) if reads_again else None
 
     def detect(self, data: dict) -> list[InstanceData]:
         """Detect the digits of a batch.
@@ -65,29 +56,30 @@ class OnnxDetector:
                 "use dict(type='CanvasResize', scale=(width, height)) in the test pipeline, or "
                 'batches of one image',
             )
-        sizes = np.array([s.img_shape[:2] for s in data['data_samples']], dtype=np.int64)
-        inputs = dict(zip(INPUTS, (np.stack(images), sizes), strict=True))
-        arrays = self.session.run(OUTPUTS, inputs)
-        bboxes, labels, scores, image_index = map(torch.from_numpy, arrays)
-        of_image = [image_index == index for index in range(len(images))]
+        sizes = [sample.img_shape[:2] for sample in data['data_samples']]
         return [
-            InstanceData(bboxes=bboxes[rows], scores=scores[rows], labels=labels[rows])
-            for rows in of_image
+            InstanceData(
+                bboxes=torch.from_numpy(bboxes),
+                scores=torch.from_numpy(scores),
+                labels=torch.from_numpy(labels),
+            )
+            for bboxes, scores, labels in self.graph.detect(np.stack(images), sizes)
         ]
 
     def test_step(self, data: dict) -> list[DetDataSample]:
-        """Detect as a model of mmdet does, boxes in pixels of the original images."""
-        found = self.detect(data)
-        for sample, instances in zip(data['data_samples'], found, strict=True):
+        """Detect as a model of mmdet does, boxes in pixels of the original images.
+
+        Where the pipeline keeps the originals they are read again as the exported config does it.
+        """
+        samples = data['data_samples']
+        originals = [sample.pop(ORIGINAL, None) for sample in samples]
+        found = []
+        for sample, instances in zip(samples, self.detect(data), strict=True):
             instances.bboxes /= instances.bboxes.new_tensor(sample.scale_factor).repeat(2)
-            sample.pred_instances = instances
-        return data['data_samples']
-
-
-def _not_a_detector(path: Path | str, found: str) -> InputError:
-    return InputError(
-        f'{path}: not an exported detector.',
-        found,
-        'a file that tools/export_onnx.py wrote',
-        'export the checkpoint again',
-    )
+            found.append(as_arrays(instances))
+        detector = self.image_detector
+        if detector and not any(image is None for image in originals):
+            found = read_again(found, originals, detector.rules, detector.detect_once)
+        for sample, arrays in zip(samples, found, strict=True):
+            sample.pred_instances = as_instances(arrays, torch.device('cpu'))
+        return samples

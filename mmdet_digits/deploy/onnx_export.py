@@ -3,21 +3,35 @@
 import io
 import warnings
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from mmdet.utils import get_test_pipeline_cfg
+from mmengine.config import Config
 from torch import nn
 
+from mmdet_digits.assembly.crops import CropRules
+from mmdet_digits.canvas import FILLING
 from mmdet_digits.deploy.extras import import_extra
+from mmdet_digits.deploy.onnx_graph import INPUTS, OUTPUTS
+from mmdet_digits.errors import InputError
+from mmdet_digits.evaluation.assembly_files import assembly_of
 from mmdet_digits.files import write_file
 from mmdet_digits.models.exportable_detector import ExportableDetector
 
-INPUTS = ('images', 'sizes')
-OUTPUTS = ('bboxes', 'labels', 'scores', 'image_index')
+if TYPE_CHECKING:
+    import onnx
 
 
 def export_onnx(
-    model: nn.Module, path: Path | str, opset: int = 17, properties: Mapping[str, str] | None = None
+    model: nn.Module,
+    path: Path | str,
+    opset: int = 17,
+    properties: Mapping[str, str] | None = None,
+    half: bool = False,
 ) -> None:
     """Write a detector as one ONNX graph, from pixels to the boxes that are left after NMS.
 
@@ -29,6 +43,7 @@ def export_onnx(
         path: the file to write.
         opset: version of ONNX's operators, 16 to 20.
         properties: texts to keep in the file.
+        half: store the weights in float16, in half the space; it still computes in float32.
 
     Raises:
         InputError: the model has a part that cannot be exported, or onnx is not installed.
@@ -53,9 +68,65 @@ def export_onnx(
             },
         )
     graph = onnx.load_from_string(written.getvalue())
+    if half:
+        store_in_half(graph.graph)
     onnx.helper.set_model_props(graph, dict(properties or {}))
     onnx.checker.check_model(graph)
     write_file(path, graph.SerializeToString())
+
+
+def store_in_half(graph: 'onnx.GraphProto', least: int = 1024) -> None:
+    """Store the weights of a graph in float16, and cast them to float32 where it begins.
+
+    Args:
+        graph: changed in place.
+        least: arrays with fewer values stay as they are.
+    """
+    onnx = import_extra('onnx', 'onnx')
+    casts = []
+    for weight in graph.initializer:
+        array = onnx.numpy_helper.to_array(weight)
+        if array.dtype != np.float32 or array.size < least:
+            continue
+        name, stored = weight.name, f'{weight.name}_float16'
+        weight.CopyFrom(onnx.numpy_helper.from_array(array.astype(np.float16), stored))
+        float32 = onnx.TensorProto.FLOAT
+        casts.append(onnx.helper.make_node('Cast', [stored], [name], to=float32))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def settings_of(cfg: Config) -> dict[str, Any]:
+    """How a config reads images, for what runs its export without it.
+
+    Args:
+        cfg: the config.
+
+    Returns:
+        ``canvas`` (width, height) and ``filling`` (BGR), absent where the test pipeline has no
+        ``CanvasResize``; ``read_again``, options of ``CropRules`` or None; ``assembly``, the fields
+        of the ``NumberAssembly``.
+
+    Raises:
+        InputError: it reads again at several sizes and fuses what it finds.
+    """
+    settings = dict(assembly=asdict(assembly_of(cfg)), read_again=None)
+    for step in get_test_pipeline_cfg(cfg):
+        if step['type'] == 'CanvasResize':
+            settings |= dict(canvas=step['scale'], filling=step.get('pad_val', FILLING))
+    options = dict(cfg.model.test_cfg.get('read_again') or {})
+    if options:
+        shares = options.pop('shares', (CropRules.share,))
+        if len(shares) > 1:
+            raise InputError(
+                'What is fused of several readings cannot be exported.',
+                f'model.test_cfg.read_again.shares={tuple(shares)}',
+                'one share',
+                f'--cfg-options model.test_cfg.read_again.shares=({shares[0]},)',
+            )
+        settings['read_again'] = dict(options, share=shares[0])
+    return settings
 
 
 def example_inputs() -> tuple[torch.Tensor, torch.Tensor]:

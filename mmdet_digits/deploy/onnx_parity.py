@@ -18,6 +18,7 @@ from mmdet_digits.deploy.predictor import ImageFiles
 from mmdet_digits.errors import InputError
 
 TOLERANCE = 1e-4
+HALF_TOLERANCE = 0.02  # of weights stored in float16
 SAME_BOX = 0.75  # IoU; boxes of one class that both survive NMS overlap by less
 
 
@@ -39,10 +40,9 @@ class Parity:
     bboxes: float = 0.0
     scores: float = 0.0
 
-    @property
-    def holds(self) -> bool:
-        """Whether both find the same boxes, within ``TOLERANCE``."""
-        return not self.unpaired and max(self.bboxes, self.scores) <= TOLERANCE
+    def holds(self, tolerance: float = TOLERANCE) -> bool:
+        """Whether both find the same boxes, coordinates and scores within a tolerance."""
+        return not self.unpaired and max(self.bboxes, self.scores) <= tolerance
 
     def __str__(self) -> str:
         return (

@@ -4,7 +4,6 @@ import pytest
 from mmdet_digits.assembly.crops import (
     CropRules,
     crop_around,
-    group_boxes,
     merge_passes,
     owner_of,
     plan_crops,
@@ -74,20 +73,6 @@ def test_long_numbers_and_stacked_ones_fit_with_room_for_one_digit_more():
     assert x2 - x1 == pytest.approx(118 + 20, abs=1)
     _, y1, _, y2 = crop_around(np.concatenate([digits(200, y=y) for y in (60, 84)]), SIZE, RULES)
     assert (y1, y2) == (50, 114)
-
-
-@pytest.mark.parametrize(
-    ('starts', 'groups'),
-    [
-        ((), []),
-        ((5,), [[0]]),
-        ((0, 40), [[0, 1]]),  # 30 px apart, of 1.5 times 20
-        ((0, 41), [[0], [1]]),
-        ((80, 0, 40), [[0, 1, 2]]),  # joined by the one in the middle
-    ],
-)
-def test_groups(starts, groups):
-    assert group_boxes(digits(*starts), 1.5) == groups
 
 
 def test_inside_a_crop_the_second_pass_counts():

@@ -47,7 +47,7 @@ def test_finds_what_the_model_finds(exported, digits_root, batch_size):
     paths = sorted((digits_root / 'train').iterdir())
     parity = measure_parity(model, OnnxDetector(path), packed_batches(paths, cfg, batch_size))
     assert parity.images == len(paths) == 48 and parity.detections > 48
-    assert parity.holds, str(parity)
+    assert parity.holds(), str(parity)
 
 
 @pytest.mark.slow
@@ -58,7 +58,7 @@ def test_every_opset_finds_it(digits_root, tmp_path, opset):
     export_onnx(model, tmp_path / 'tiny.onnx', opset)
     batches = packed_batches(sorted((digits_root / 'test').iterdir()), cfg, 3)
     parity = measure_parity(model, OnnxDetector(tmp_path / 'tiny.onnx'), batches)
-    assert parity.holds, str(parity)
+    assert parity.holds(), str(parity)
 
 
 @pytest.mark.slow
@@ -71,7 +71,7 @@ def test_finds_it_in_photographs(tmp_path, name):
     paths = sorted(REAL.glob('*.png'))[: 100 if name == 'frcnn_tiny' else 8]
     detector = OnnxDetector(tmp_path / 'x.onnx')
     parity = measure_parity(model, detector, packed_batches(paths, cfg, 8))
-    assert parity.holds, str(parity)
+    assert parity.holds(), str(parity)
 
 
 def test_boxes_come_in_pixels_of_the_original(exported, digits_root):
@@ -148,4 +148,4 @@ def test_parity_of_one_image(expected, exported, unpaired, bboxes, scores):
     parity.add(found(*expected), found(*exported))
     assert (parity.images, parity.detections) == (1, len(expected))
     assert (parity.unpaired, parity.bboxes, parity.scores) == (unpaired, bboxes, scores)
-    assert parity.holds == (unpaired == 0 and max(bboxes, scores) <= TOLERANCE)
+    assert parity.holds() == (unpaired == 0 and max(bboxes, scores) <= TOLERANCE)

@@ -1,0 +1,149 @@
+"""Numbers out of images in three lines of Python; needs numpy, OpenCV, Pillow and ONNX Runtime."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmdet_digits.assembly.number_assembly import NumberAssembly, resolve_assembly
+from mmdet_digits.deploy.image_detector import ImageDetector
+from mmdet_digits.deploy.onnx_graph import OnnxGraph
+from mmdet_digits.errors import InputError
+from mmdet_digits.reader.number_reading import NumberReading, make_reading, make_readings
+from mmdet_digits.reader.sources import open_source
+from mmdet_digits.repository import REPOSITORY
+
+if TYPE_CHECKING:
+    from mmdet_digits.deploy.model_detector import ModelDetector
+
+Reading = NumberReading | list[NumberReading]
+MOST_NUMBERS = 8  # of an image that are read again
+RELEASED = {'svhn': 'frcnn_tiny_weak.onnx', 'synthetic': 'frcnn_tiny_synthetic_256.onnx'}
+"""The weights that come along, by name; ``models/README.md`` has their cards and licences."""
+
+
+class NumberReader:
+    """Reads the number in an image.
+
+    >>> reader = NumberReader()
+    >>> reader('photo.jpg').number
+    '7140'
+
+    Each image should be one close crop of one number, or of several with ``numbers='all'``. What is
+    read in an image depends on that image alone, not on others read with it.
+
+    Args:
+        weights: ``'svhn'``, trained on SVHN photographs, which are for non-commercial use;
+            ``'synthetic'``, trained on synthetic images only; a file of ``tools/export_onnx.py``;
+            or, with ``config``, a checkpoint of ``tools/train.py`` (.pth or .safetensors), which
+            needs torch and mmdet.
+        config: the config of that checkpoint.
+        assembly: how digits become a number: a preset, fields of :class:`NumberAssembly` laid over
+            those that the weights come with, or all of it. None for those.
+        numbers: ``'one'``, or ``'all'``: digits are grouped into numbers by their distances, and an
+            image gives a list of readings.
+        threads: how many the network may use; None for as many as there are cores.
+
+    Raises:
+        InputError: the weights are not there, or are none of these.
+        ValueError: there is no such preset or field of the assembly.
+    """
+
+    def __init__(
+        self,
+        weights: str | Path = 'svhn',
+        config: str | Path | None = None,
+        assembly: str | Mapping | NumberAssembly | None = None,
+        numbers: str = 'one',
+        threads: int | None = None,
+    ) -> None:
+        self._read = {'one': make_reading, 'all': make_readings}[numbers]
+        most = MOST_NUMBERS if numbers == 'all' else None
+        self.detector = open_weights(weights, config, threads, most)
+        if isinstance(assembly, Mapping) and 'preset' not in assembly:
+            assembly = {**self.detector.assembly, **assembly}
+        self.assembly = resolve_assembly(self.detector.assembly if assembly is None else assembly)
+
+    def __call__(self, source: Any) -> Reading | list[Reading]:
+        """Read an image, or each of a list of images.
+
+        Args:
+            source: a path, the bytes of an image file, a Pillow image, an array (H, W, 3) uint8,
+                BGR as OpenCV has it; or a list or tuple of these.
+
+        Raises:
+            InputError: an image cannot be read.
+        """
+        if isinstance(source, list | tuple):
+            return list(self.stream(source))
+        return next(self.stream([source]))
+
+    def stream(self, sources: Iterable[Any], batch_size: int = 16) -> Iterator[Reading]:
+        """Read images one after the other, however many there are.
+
+        Args:
+            sources: see :meth:`__call__`; taken as they are needed.
+            batch_size: how many go through the network together.
+
+        Yields:
+            A reading per image, in their order.
+
+        Raises:
+            InputError: an image cannot be read.
+        """
+        sources = iter(sources)
+        while batch := [open_source(source) for source in islice(sources, batch_size)]:
+            yield from self.read_images(*zip(*batch, strict=True))
+
+    def read_images(
+        self, images: Iterable[np.ndarray], names: Iterable[str | None]
+    ) -> list[Reading]:
+        """Read images that are loaded, together.
+
+        Args:
+            images: (H, W, 3) uint8 each, BGR.
+            names: their sources.
+        """
+        images = list(images)
+        return [
+            self._read(*found, self.assembly, name, image)
+            for found, name, image in zip(self.detector.detect(images), names, images, strict=True)
+        ]
+
+
+def open_weights(
+    weights: str | Path, config: str | Path | None, threads: int | None, most: int | None
+) -> 'ImageDetector | ModelDetector':
+    """What finds digits: has ``detect``, images to boxes, and ``assembly``.
+
+    Args:
+        weights: see :class:`NumberReader`.
+        config: see :class:`NumberReader`.
+        threads: see :class:`NumberReader`.
+        most: see :class:`ImageDetector`.
+
+    Raises:
+        InputError: see :class:`NumberReader`.
+    """
+    path = REPOSITORY / 'models' / RELEASED[weights] if weights in RELEASED else Path(weights)
+    if config is not None:
+        from mmdet_digits.deploy.model_detector import ModelDetector  # needs torch and mmdet
+
+        return ModelDetector(config, path, most)
+    if path.suffix != '.onnx':
+        raise InputError(
+            f'{weights}: cannot be read without its config.',
+            f'a name that ends in {path.suffix or "nothing"}',
+            f'{", ".join(RELEASED)}, a file that ends in .onnx, or a checkpoint with its config',
+            "NumberReader('best.pth', config='configs/digits/frcnn_tiny.py')",
+        )
+    if not path.is_file():
+        raise InputError(
+            f'{path}: no such weights.',
+            'nothing of that name',
+            f'{", ".join(RELEASED)}, or a file of tools/export_onnx.py',
+            'correct the path',
+        )
+    return ImageDetector(OnnxGraph(path, threads), most)
