@@ -165,11 +165,21 @@ def config_parser(description: str) -> ArgumentParser:
 
 def prediction_parser(description: str) -> ArgumentParser:
     """A parser with the arguments of every tool that runs a trained detector on image files."""
-    from mmdet_digits.image_reading import MAX_PIXELS
-
     parser = ArgumentParser(description=description, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file, e.g. configs/digits/frcnn_tiny.py')
     parser.add_argument('checkpoint', help='checkpoint file (.pth, .safetensors or .onnx)')
+    add_reading_arguments(parser)
+    parser.add_argument('--device', help='default: a GPU, if there is one')
+    add_config_options(parser)
+    add_trust_option(parser)
+    parser.set_defaults(data_root=None, work_dir=None, launcher='none', local_rank=0)
+    return parser
+
+
+def add_reading_arguments(parser: ArgumentParser) -> None:
+    """Add the images and how they are read."""
+    from mmdet_digits.image_reading import MAX_PIXELS
+
     parser.add_argument('images', nargs='+', help='files, folders or quoted patterns')
     parser.add_argument(
         '--assembly',
@@ -185,13 +195,8 @@ def prediction_parser(description: str) -> ArgumentParser:
         metavar='N',
         help='images of more pixels are not read (default: 100,000,000)',
     )
-    parser.add_argument('--device', help='default: a GPU, if there is one')
     parser.add_argument('--overwrite', action='store_true', help='replace earlier outputs')
-    add_config_options(parser)
     parser.add_argument('--debug', action='store_true', help='show tracebacks')
-    add_trust_option(parser)
-    parser.set_defaults(data_root=None, work_dir=None, launcher='none', local_rank=0)
-    return parser
 
 
 def add_config_options(parser: ArgumentParser) -> None:

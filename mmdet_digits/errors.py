@@ -4,6 +4,7 @@ import csv
 import io
 import shlex
 from collections.abc import Iterable
+from pathlib import Path
 
 
 def in_lines(what: str, found: str = '', expected: str = '', fix: str = '') -> str:
@@ -51,3 +52,14 @@ def quoted_list(names: Iterable[str]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator='').writerow(names)
     return shlex.quote(text.getvalue())
+
+
+def failure_line(path: Path, error: Exception, what: str = 'cannot be used') -> str:
+    """Say in one line, which every terminal can show, what is wrong with a file."""
+    if isinstance(error, InputError):
+        text = f'{error.what.rstrip(".")}: {error.found}'
+    elif isinstance(error, UnicodeEncodeError):
+        text = f'{path}: its name is not UTF-8; rename it'
+    else:
+        text = f'{path}: {what}: {str(error).strip() or type(error).__name__}'
+    return ''.join(char if char.isprintable() else repr(char)[1:-1] for char in text)

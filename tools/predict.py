@@ -27,9 +27,10 @@ from mmdet_digits.coco.files import number_images
 from mmdet_digits.deploy.image_list import (
     check_apart,
     find_images,
+    listed_name,
     picture_names,
 )
-from mmdet_digits.errors import InputError, RunError
+from mmdet_digits.errors import InputError, RunError, failure_line
 from mmdet_digits.evaluation.assembly_files import (
     assembly_file,
     assembly_for,
@@ -99,7 +100,7 @@ def run(args, cfg, paths, outputs, assembly, pictures):
     predictions = collect_predictions(results, ids, args.score_thr, str(outputs['pred.json']))
     detections = predictions.to_detections(ids, 'the images')
     numbers = assemble_numbers(detections, assembly)
-    names = [str(path).encode('utf-8', 'backslashreplace').decode() for path in paths]
+    names = [listed_name(path) for path in paths]
     write_file(outputs['pred.json'], predictions_json(predictions))
     write_assembly_beside(outputs['pred.json'], assembly)
     write_file(outputs['pred.csv'], numbers_csv(ids, numbers.strings))
@@ -138,8 +139,6 @@ def check_score_thr(args, assembly):
 
 def draw(folder, paths, unread, detections, numbers, args, console):
     """Draw every image that was read; return what went wrong, by the index of the image."""
-    from mmdet_digits.deploy.predictor import failure_line
-
     names, failures = picture_names(paths), {}
     earlier = {path for path in folder.rglob('*') if path.is_file()}
     with image_progress(console) as progress:

@@ -71,6 +71,11 @@ def picture_names(paths: Sequence[Path]) -> list[Path]:
     return [name.with_name(f'{name.name}.png') for name in names]
 
 
+def listed_name(path: Path) -> str:
+    """How a path is written in a list of images: as UTF-8, whatever bytes it has."""
+    return str(path).encode('utf-8', 'backslashreplace').decode()
+
+
 def check_apart(paths: Iterable[Path], files: Iterable[Path], folder: Path | None = None) -> None:
     """Stop before an image is replaced by an output.
 

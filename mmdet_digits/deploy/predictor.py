@@ -25,7 +25,7 @@ from mmdet_digits.checks.finding import first_ten
 from mmdet_digits.coco.categories import DIGITS
 from mmdet_digits.deploy.onnx_detector import OnnxDetector
 from mmdet_digits.engine.hooks.execution_hook import prepare_as_configured
-from mmdet_digits.errors import InputError
+from mmdet_digits.errors import InputError, failure_line
 from mmdet_digits.evaluation.predictions import Predictions
 from mmdet_digits.image_reading import MAX_PIXELS
 from mmdet_digits.progress import image_progress
@@ -89,17 +89,6 @@ class ImageFiles(Dataset):
         except Exception as error:  # whatever is wrong with one file, the others are read
             return index, failure_line(path, error)
         return index, packed if packed is not None else failure_line(path, OSError('not read'))
-
-
-def failure_line(path: Path, error: Exception, what: str = 'cannot be used') -> str:
-    """Say in one line, which every terminal can show, what is wrong with a file."""
-    if isinstance(error, InputError):
-        text = f'{error.what.rstrip(".")}: {error.found}'
-    elif isinstance(error, UnicodeEncodeError):
-        text = f'{path}: its name is not UTF-8; rename it'
-    else:
-        text = f'{path}: {what}: {str(error).strip() or type(error).__name__}'
-    return ''.join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def open_detector(

@@ -52,21 +52,48 @@ def numbers_table(
         detections: of these images.
         numbers: what was assembled from them.
     """
-    scores, bboxes = detections.scores.round(4), detections.bboxes.round(2)
     rows = [
-        (
-            int(image_id),
-            str(name),
-            str(numbers.strings[image]),
-            f'{numbers.confidences[image]:.4f}',
-            json.dumps(scores[read].tolist()),
-            json.dumps(bboxes[read].tolist()),
+        number_row(
+            image_id,
+            name,
+            numbers.strings[image],
+            numbers.confidences[image],
+            detections.scores[read],
+            detections.bboxes[read],
         )
         for image, (image_id, name, read) in enumerate(
             zip(image_ids, file_names, read_digits(detections, numbers), strict=True)
         )
     ]
     return csv_text(NUMBERS_HEADER, rows)
+
+
+def number_row(
+    image_id: int,
+    file_name: str,
+    number: str,
+    confidence: float,
+    scores: Sequence[float] | np.ndarray,
+    bboxes: Sequence[Sequence[float]] | np.ndarray,
+) -> tuple[int, str, str, str, str, str]:
+    """A row of ``numbers.csv``.
+
+    Args:
+        image_id: id of the image.
+        file_name: its name.
+        number: ``'-1'`` where there is none.
+        confidence: of the whole number.
+        scores: of its digits (N,), in reading order.
+        bboxes: their boxes (N, 4), xyxy in pixels.
+    """
+    return (
+        int(image_id),
+        str(file_name),
+        str(number),
+        f'{confidence:.4f}',
+        json.dumps(np.asarray(scores, dtype=float).round(4).tolist()),
+        json.dumps(np.asarray(bboxes, dtype=float).round(2).tolist()),
+    )
 
 
 def predictions_json(predictions: Predictions) -> str:

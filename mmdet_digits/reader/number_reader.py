@@ -61,7 +61,10 @@ class NumberReader:
     ) -> None:
         self._read = {'one': make_reading, 'all': make_readings}[numbers]
         most = MOST_NUMBERS if numbers == 'all' else None
-        self.detector = open_weights(weights, config, threads, most)
+        self.weights = (
+            REPOSITORY / 'models' / RELEASED[weights] if weights in RELEASED else Path(weights)
+        )
+        self.detector = open_weights(self.weights, config, threads, most)
         if isinstance(assembly, Mapping) and 'preset' not in assembly:
             assembly = {**self.detector.assembly, **assembly}
         self.assembly = resolve_assembly(self.detector.assembly if assembly is None else assembly)
@@ -114,12 +117,12 @@ class NumberReader:
 
 
 def open_weights(
-    weights: str | Path, config: str | Path | None, threads: int | None, most: int | None
+    path: Path, config: str | Path | None, threads: int | None, most: int | None
 ) -> 'ImageDetector | ModelDetector':
     """What finds digits: has ``detect``, images to boxes, and ``assembly``.
 
     Args:
-        weights: see :class:`NumberReader`.
+        path: the file of the weights.
         config: see :class:`NumberReader`.
         threads: see :class:`NumberReader`.
         most: see :class:`ImageDetector`.
@@ -127,14 +130,13 @@ def open_weights(
     Raises:
         InputError: see :class:`NumberReader`.
     """
-    path = REPOSITORY / 'models' / RELEASED[weights] if weights in RELEASED else Path(weights)
     if config is not None:
         from mmdet_digits.deploy.model_detector import ModelDetector  # needs torch and mmdet
 
         return ModelDetector(config, path, most)
     if path.suffix != '.onnx':
         raise InputError(
-            f'{weights}: cannot be read without its config.',
+            f'{path}: cannot be read without its config.',
             f'a name that ends in {path.suffix or "nothing"}',
             f'{", ".join(RELEASED)}, a file that ends in .onnx, or a checkpoint with its config',
             "NumberReader('best.pth', config='configs/digits/frcnn_tiny.py')",

@@ -1,5 +1,6 @@
 """What was read in an image: its number, the digits that it is made of, and those left out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from mmdet_digits.assembly.number_assembly import (
     read_digits,
 )
 
-LOW_SCORE = 'low score'
+LOW_SCORE, NOTHING = 'low score', 'no number'
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,11 @@ class NumberReading:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """As plain values, for JSON: pixels to 0.001, scores to 0.000001."""
         return dict(
             source=self.source,
             number=self.number,
-            confidence=self.confidence,
+            confidence=round(self.confidence, 6),
             digits=[_digit_dict(digit) for digit in self.digits],
             dropped=[_digit_dict(digit) for digit in self.dropped],
         )
@@ -105,26 +106,11 @@ class NumberReading:
         Returns:
             The picture, (H, W, 3) uint8, BGR.
         """
-        from mmdet_digits.visualization.digit_pictures import (
-            DROPPED,
-            READ,
-            Mark,
-            draw_marks,
-            with_caption,
-        )
-
-        marks = [
-            Mark(digit.box, f'{digit.value} {digit.reason}', DROPPED, dashed=True)
-            for digit in self.dropped
-            if digit.reason != LOW_SCORE
-        ]
-        marks += [Mark(digit.box, str(digit.value), READ) for digit in self.digits]
-        picture = with_caption(draw_marks(self.image[..., ::-1], marks, size), str(self))
-        return np.asarray(picture)[..., ::-1]
+        return draw_readings(self.image, [self], size)
 
     def __str__(self) -> str:
         if self.number is None:
-            return 'no number'
+            return NOTHING
         return f'{self.number}   confidence {self.confidence:.2f}'
 
 
@@ -186,10 +172,44 @@ def make_readings(
     return [readings[n] for n in in_reading_order(boxes)]
 
 
+def draw_readings(
+    image: np.ndarray, readings: Sequence[NumberReading], size: tuple[int, int] = (640, 240)
+) -> np.ndarray:
+    """Draw what was read in an image; digits left out for their score are not drawn.
+
+    Args:
+        image: (H, W, 3) uint8, BGR.
+        readings: of that image.
+        size: width and height into which it is fitted, in pixels.
+
+    Returns:
+        The picture, (H, W, 3) uint8, BGR.
+    """
+    from mmdet_digits.visualization.digit_pictures import (
+        DROPPED,
+        READ,
+        Mark,
+        draw_marks,
+        with_caption,
+    )
+
+    dropped = [
+        Mark(digit.box, f'{digit.value} {digit.reason}', DROPPED, dashed=True)
+        for reading in readings
+        for digit in reading.dropped
+        if digit.reason != LOW_SCORE
+    ]
+    kept = [Mark(digit.box, str(digit.value), READ) for one in readings for digit in one.digits]
+    picture = draw_marks(image[..., ::-1], [*dropped, *kept], size)
+    text = '   '.join(map(str, readings)) or NOTHING
+    return np.asarray(with_caption(picture, text))[..., ::-1]
+
+
 def reason_text(reason: int) -> str:
     """Why a detection is, or is not, part of its number, in words."""
     return Reason(reason).name.lower().replace('_', ' ')
 
 
 def _digit_dict(digit: Digit) -> dict[str, Any]:
-    return dict(value=digit.value, score=digit.score, box=list(digit.box), reason=digit.reason)
+    box = [round(edge, 3) for edge in digit.box]
+    return dict(value=digit.value, score=round(digit.score, 6), box=box, reason=digit.reason)

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from mmdet_digits.errors import InputError
-from mmdet_digits.image_reading import decode, load_image, quiet_decoders
+from mmdet_digits.image_reading import MAX_PIXELS, decode, load_image, quiet_decoders
 
 EXPECTED = (
     'a path, the bytes of an image file, a Pillow image, or a uint8 array (H, W), (H, W, 3) BGR or '
@@ -16,12 +16,13 @@ EXPECTED = (
 )
 
 
-def open_source(source: Any) -> tuple[np.ndarray, str | None]:
+def open_source(source: Any, max_pixels: int = MAX_PIXELS) -> tuple[np.ndarray, str | None]:
     """Load an image, turned as its EXIF tag says.
 
     Args:
         source: a path, the bytes of an image file, a Pillow image, or an array (H, W, 3) uint8, BGR
             as OpenCV has it; grey and BGRA arrays are converted.
+        max_pixels: how many pixels a file may have.
 
     Returns:
         The image (H, W, 3) uint8, BGR, and its path if it has one.
@@ -30,7 +31,7 @@ def open_source(source: Any) -> tuple[np.ndarray, str | None]:
         InputError: it is nothing of these, or cannot be decoded.
     """
     if isinstance(source, str | Path):
-        return load_image(source), str(source)
+        return load_image(source, max_pixels), str(source)
     if isinstance(source, bytes | bytearray | memoryview):
         return _decoded(bytes(source)), None
     if isinstance(source, Image.Image):

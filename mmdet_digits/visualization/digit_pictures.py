@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
 from mmdet_digits.assembly.detections import Detections
@@ -167,7 +166,7 @@ def load_rgb(path: Path | str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
 @cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(font_manager.findfont('DejaVu Sans:bold'), size)
+    return ImageFont.load_default(size)
 
 
 def _fit(bbox: Sequence[float], scale: float, size: tuple[int, int], margin: int) -> tuple:

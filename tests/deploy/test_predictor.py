@@ -11,11 +11,10 @@ from mmdet_digits.deploy.predictor import (
     ImageFiles,
     ImageResult,
     collect_predictions,
-    failure_line,
     load_detector,
     predict_images,
 )
-from mmdet_digits.errors import InputError
+from mmdet_digits.errors import InputError, failure_line
 from mmdet_digits.repository import REPOSITORY
 
 
