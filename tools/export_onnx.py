@@ -16,7 +16,6 @@ from pathlib import Path
 
 from mmdet_digits.cli import add_config_options, add_trust_option, run_tool
 from mmdet_digits.coco.categories import DIGITS
-from mmdet_digits.deploy.extras import import_extra
 from mmdet_digits.deploy.image_list import find_images
 from mmdet_digits.errors import InputError
 from mmdet_digits.files import check_outputs
@@ -66,8 +65,6 @@ def main():
     inputs = [args.config, args.checkpoint]
     check_outputs([args.out], args.overwrite, inputs=inputs)
     images = find_images(args.check) if args.check else []
-    if images:
-        import_extra('onnxruntime', 'onnx')
     cfg = load_config(args, splits=())
     model = load_detector(cfg, find_checkpoint(args.checkpoint), 'cpu')
     started = time.perf_counter()

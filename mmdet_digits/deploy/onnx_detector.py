@@ -23,7 +23,7 @@ class OnnxDetector:
         path: the file.
 
     Raises:
-        InputError: the file is not such a graph, or onnxruntime is not installed.
+        InputError: the file is not such a graph.
     """
 
     def __init__(self, path: Path | str) -> None:

@@ -15,7 +15,6 @@ from torch import nn
 
 from mmdet_digits.assembly.crops import CropRules
 from mmdet_digits.canvas import FILLING
-from mmdet_digits.deploy.extras import import_extra
 from mmdet_digits.deploy.onnx_graph import INPUTS, OUTPUTS
 from mmdet_digits.errors import InputError
 from mmdet_digits.evaluation.assembly_files import assembly_of
@@ -23,7 +22,7 @@ from mmdet_digits.files import write_file
 from mmdet_digits.models.exportable_detector import ExportableDetector
 
 if TYPE_CHECKING:
-    import onnx
+    from onnx import GraphProto
 
 
 def export_onnx(
@@ -46,9 +45,10 @@ def export_onnx(
         half: store the weights in float16, in half the space; it still computes in float32.
 
     Raises:
-        InputError: the model has a part that cannot be exported, or onnx is not installed.
+        InputError: the model has a part that cannot be exported.
     """
-    onnx = import_extra('onnx', 'onnx')
+    import onnx
+
     detections = {name: {0: 'detections'} for name in OUTPUTS}
     written = io.BytesIO()
     with torch.no_grad(), warnings.catch_warnings():
@@ -75,14 +75,15 @@ def export_onnx(
     write_file(path, graph.SerializeToString())
 
 
-def store_in_half(graph: 'onnx.GraphProto', least: int = 1024) -> None:
+def store_in_half(graph: 'GraphProto', least: int = 1024) -> None:
     """Store the weights of a graph in float16, and cast them to float32 where it begins.
 
     Args:
         graph: changed in place.
         least: arrays with fewer values stay as they are.
     """
-    onnx = import_extra('onnx', 'onnx')
+    import onnx
+
     casts = []
     for weight in graph.initializer:
         array = onnx.numpy_helper.to_array(weight)

@@ -1,6 +1,4 @@
-"""numbers.jsonl: what was read in each of many images, written at once, so that a killed job goes
-on where it was.
-"""
+"""numbers.jsonl: a line per image as soon as it is read, so that a killed job goes on there."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -32,7 +32,6 @@ def model(cfg):
 def detector(request, model, tmp_path_factory):
     if request.param == 'PyTorch':
         return model
-    pytest.importorskip('onnxruntime', reason="needs the extra 'onnx'")
     path = tmp_path_factory.mktemp('onnx') / 'model.onnx'
     export_onnx(model, path)
     return OnnxDetector(path)

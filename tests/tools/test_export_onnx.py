@@ -27,7 +27,6 @@ def checkpoint(tmp_path_factory):
 
 
 def test_an_exported_detector_reads_the_same_numbers(run_tool, checkpoint, digits_root, tmp_path):
-    pytest.importorskip('onnxruntime', reason="needs the extra 'onnx'")
     images = digits_root / 'test'
     done = run_tool('export_onnx.py', TINY, checkpoint, 'x.onnx', '--check', images, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
