@@ -96,7 +96,8 @@ def test_a_package_that_is_missing_is_named(photos, tmp_path):
     """As in an installation that only reads numbers."""
     tool = REPOSITORY / 'tools/predict.py'
     code = (
-        f'import sys, runpy; sys.modules["torch"] = None; sys.argv = [{str(tool)!r}, *sys.argv[1:]]\n'
+        "import sys, runpy; sys.modules['torch'] = None\n"
+        f'sys.argv = [{str(tool)!r}, *sys.argv[1:]]\n'
         f'runpy.run_path({str(tool)!r}, run_name="__main__")'
     )
     command = [sys.executable, '-c', code, 'configs/digits/frcnn_tiny.py', 'x.pth', photos]
