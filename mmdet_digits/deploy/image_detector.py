@@ -19,6 +19,7 @@ class ImageDetector:
             config says.
 
     Attributes:
+        canvas: Width and height of what the network sees.
         rules: How it reads again; None where it makes one pass.
         assembly: The fields of its ``NumberAssembly``.
 

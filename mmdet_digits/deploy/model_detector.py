@@ -31,6 +31,7 @@ class ModelDetector:
         most: as for :class:`mmdet_digits.deploy.image_detector.ImageDetector`.
 
     Attributes:
+        canvas: Width and height of what the model sees.
         assembly: The fields of the config's ``NumberAssembly``.
 
     Raises:
@@ -44,6 +45,7 @@ class ModelDetector:
         self.model = load_detector(cfg, checkpoint, get_device())
         self.assembly = asdict(assembly_of(cfg))
         steps = get_test_pipeline_cfg(cfg)
+        self.canvas = next(step['scale'] for step in steps if 'scale' in step)
         self.pipeline = Compose([step for step in steps if 'Load' not in str(step['type'])])
 
     @torch.no_grad()

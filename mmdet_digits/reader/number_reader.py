@@ -1,13 +1,15 @@
 """Numbers out of images in three lines of Python; needs numpy, OpenCV, Pillow and ONNX Runtime."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmdet_digits.assembly.crops import Found, moved
 from mmdet_digits.assembly.number_assembly import NumberAssembly, resolve_assembly
+from mmdet_digits.assembly.tiles import best_of, is_large, lies_whole, plan_tiles
 from mmdet_digits.deploy.image_detector import ImageDetector
 from mmdet_digits.deploy.onnx_graph import OnnxGraph
 from mmdet_digits.errors import InputError
@@ -31,8 +33,10 @@ class NumberReader:
     >>> reader('photo.jpg').number
     '7140'
 
-    Each image should be one close crop of one number, or of several with ``numbers='all'``. What is
-    read in an image depends on that image alone, not on others read with it.
+    Each image should be one close crop of one number, or of several with ``numbers='all'``. One of
+    over four times the width or height of the network's input, such as a photo of a street, is read
+    in overlapping parts, and of its numbers the surest is given. What is read in an image depends
+    on that image alone, not on others read with it.
 
     Args:
         weights: ``'svhn'``, trained on SVHN photographs, which are for non-commercial use;
@@ -110,10 +114,52 @@ class NumberReader:
             names: their sources.
         """
         images = list(images)
+        sizes = [image.shape[1::-1] for image in images]
+        small = [not is_large(size, self.detector.canvas) for size in sizes]
+        found = iter(self.detector.detect(list(compress(images, small))))
         return [
-            self._read(*found, self.assembly, name, image)
-            for found, name, image in zip(self.detector.detect(images), names, images, strict=True)
+            self._read(*next(found), self.assembly, name, image)
+            if whole
+            else self._read_large(image, name)
+            for whole, image, name in zip(small, images, names, strict=True)
         ]
+
+    def _read_large(self, image: np.ndarray, name: str | None) -> Reading:
+        """Read an image in parts, and of its numbers the surest, unless all are wanted."""
+        found = detect_in_tiles(image, self.detector)
+        readings = make_readings(*found, self.assembly, name, image)
+        if self._read is make_readings:
+            return readings
+        if not readings:
+            return make_reading(*found, self.assembly, name, image)
+        return max(readings, key=lambda reading: sum(digit.score for digit in reading.digits))
+
+
+def detect_in_tiles(
+    image: np.ndarray, detector: 'ImageDetector | ModelDetector', batch_size: int = 16
+) -> Found:
+    """Detect small digits in a large image.
+
+    Args:
+        image: (H, W, 3) uint8, BGR.
+        detector: on parts of it.
+        batch_size: how many parts go through the network together.
+
+    Returns:
+        Boxes (N, 4), scores (N,) and labels (N,), each digit once, by falling score.
+    """
+    size = image.shape[1::-1]
+    tiles, parts = plan_tiles(size, detector.canvas), []
+    for start in range(0, len(tiles), batch_size):
+        batch = tiles[start : start + batch_size]
+        cut = [np.ascontiguousarray(image[y1:y2, x1:x2]) for x1, y1, x2, y2 in batch]
+        for tile, found in zip(batch, detector.detect(cut), strict=True):
+            found = moved(found, tile[:2])
+            whole = lies_whole(found[0], tile, size)
+            parts.append([part[whole] for part in found])
+    bboxes, scores, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    best = best_of(bboxes, scores)
+    return bboxes[best], scores[best], labels[best]
 
 
 def open_weights(
