@@ -6,6 +6,7 @@ import runpy
 import sys
 from pathlib import Path
 
+from mmdet_digits.errors import InputError
 from mmdet_digits.repository import REPOSITORY
 
 
@@ -27,7 +28,22 @@ def main() -> None:
         return
     args = parser.parse_args()
     sys.argv = [f'mmdet-digits {args.tool}', *args.arguments]
-    runpy.run_path(str(tools[args.tool]), run_name='__main__')
+    try:
+        runpy.run_path(str(tools[args.tool]), run_name='__main__')
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith('mmdet_digits'):
+            raise
+        sys.exit(f'error: {not_installed(args.tool, str(error.name))}')
+
+
+def not_installed(tool: str, package: str) -> InputError:
+    """The message about a package that a tool needs and reading numbers does not."""
+    return InputError(
+        f'mmdet-digits {tool} needs more than is installed.',
+        f'no package {package}',
+        "what the extra 'train' brings",
+        "pip install 'mmdet-digits[train]', or in a clone pip install -r requirements.txt",
+    )
 
 
 def purpose(tool: Path) -> str:

@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, TextIO
 from urllib.error import URLError
 
-from mmdet_digits.errors import InputError, not_installed
+from mmdet_digits.errors import InputError
 from mmdet_digits.processes import lost_process, process_rank
 
 FAILED_FILES = 3
@@ -99,10 +99,6 @@ def run_tool(main: Callable[[], int | None], debug: bool = '--debug' in sys.argv
         if rank:  # the first process, if it has met the same, says so and ends this one
             time.sleep(PATIENCE)
         sys.exit(f'error{f" of process {rank}" if rank else ""}: {text}')
-    except ModuleNotFoundError as error:
-        if debug or str(error.name).startswith('mmdet_digits'):
-            raise
-        sys.exit(f'error: {not_installed(str(error.name))}')
     except RuntimeError as error:
         if debug or not lost_process(error):
             raise

@@ -63,13 +63,3 @@ def failure_line(path: Path, error: Exception, what: str = 'cannot be used') -> 
     else:
         text = f'{path}: {what}: {str(error).strip() or type(error).__name__}'
     return ''.join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-
-
-def not_installed(package: str) -> InputError:
-    """The message about a package that only a part of the project needs."""
-    return InputError(
-        f'The package {package} is needed for this.',
-        'it is not installed: reading numbers does without',
-        "what the extra 'train' installs",
-        "pip install 'mmdet-digits[train]', or pip install -r requirements.txt in a clone",
-    )

@@ -27,6 +27,7 @@ PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 PNG_START = PNG_SIGNATURE + b'\0\0\0\rIHDR'
 PNG_TIME = b'\0\0\0\x07tIME'
 PNG_MODES = {0: 'L', 2: 'RGB'}
+CV2_LOGGING = getattr(cv2.utils, 'logging', cv2)  # OpenCV 5 and 4
 ORIENTATION = 274  # EXIF tag; 1 means as stored
 
 
@@ -150,14 +151,14 @@ def unreadable(path: Path | str, error: Exception) -> InputError:
 @contextlib.contextmanager
 def quiet_decoders() -> Iterator[None]:
     """Keep the decoders from printing what is reported here with the file's name."""
-    level = cv2.getLogLevel()
-    cv2.setLogLevel(0)
+    level = CV2_LOGGING.getLogLevel()
+    CV2_LOGGING.setLogLevel(0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             yield
     finally:
-        cv2.setLogLevel(level)
+        CV2_LOGGING.setLogLevel(level)
 
 
 def read_header(file: BinaryIO) -> ImageHeader:

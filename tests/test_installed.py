@@ -75,6 +75,59 @@ def test_it_reads_numbers_and_shows_errors(command, digits_root, tmp_path):
     assert (tmp_path / 'errors' / 'errors.html').is_file()
 
 
+def test_it_reads_numbers_without_torch(command, digits_root):
+    done = command('read', digits_root / 'test', '--weights', 'synthetic')
+    assert done.returncode == 0, done.stderr
+    numbers = [line.split(',')[1] for line in done.stdout.splitlines()]
+    assert len(numbers) == 16 and sum(number != '-1' for number in numbers) > 8
+
+
+@pytest.mark.parametrize(
+    ('tool', 'package'), [('train', 'mmengine'), ('predict', 'torch'), ('check_data', 'scipy')]
+)
+def test_what_needs_the_rest_says_so(installed, tmp_path, tool, package):
+    """In an installation that only reads numbers."""
+    (tmp_path / f'{package}.py').write_text(
+        f'raise ModuleNotFoundError("No module named {package}", name={package!r})\n'
+    )
+    done = subprocess.run(
+        [sys.executable, installed / 'bin' / 'mmdet-digits', tool, *'abc', '--out', 'd'],
+        cwd=tmp_path,
+        env={**os.environ, 'PYTHONPATH': f'{tmp_path}{os.pathsep}{installed}'},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        f'error: mmdet-digits {tool} needs more than is installed.\n'
+        f'  found:    no package {package}\n'
+        "  expected: what the extra 'train' brings\n"
+        "  fix: pip install 'mmdet-digits[train]', or in a clone pip install -r requirements.txt\n"
+    )
+
+
+@pytest.mark.slow
+def test_an_empty_environment_reads_numbers(installed, digits_root, tmp_path):
+    """What pip brings of itself, in the newest versions, is enough, and holds no torch."""
+    (wheel,) = installed.parent.glob('*.whl')
+    python = tmp_path / 'env/bin/python'
+    subprocess.run([sys.executable, '-m', 'venv', tmp_path / 'env'], check=True)
+    subprocess.run([python, '-m', 'pip', 'install', '--quiet', wheel], check=True)
+    environment = {k: v for k, v in os.environ.items() if k != 'PYTHONPATH'}
+    done = subprocess.run(
+        [tmp_path / 'env/bin/mmdet-digits', 'read', digits_root / 'test', '--out', 'out', '--draw'],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / 'out/pictures').iterdir())) == 16
+    assert not list((tmp_path / 'env').rglob('torch/__init__.py'))
+
+
 def test_what_is_not_there_gets_a_message(command, tmp_path):
     for arguments, expected in (
         (('train', 'configs/digits/frcnn_tini.py'), 'did you mean configs/digits/frcnn_tiny.py?'),

@@ -92,23 +92,6 @@ def test_other_settings_need_another_folder(run_tool, photos, tmp_path):
     assert not (tmp_path / 'out' / 'pred.csv').exists()
 
 
-def test_a_package_that_is_missing_is_named(photos, tmp_path):
-    """As in an installation that only reads numbers."""
-    tool = REPOSITORY / 'tools/predict.py'
-    code = (
-        "import sys, runpy; sys.modules['torch'] = None\n"
-        f'sys.argv = [{str(tool)!r}, *sys.argv[1:]]\n'
-        f'runpy.run_path({str(tool)!r}, run_name="__main__")'
-    )
-    command = [sys.executable, '-c', code, 'configs/digits/frcnn_tiny.py', 'x.pth', photos]
-    done = subprocess.run(
-        [*command, '--out', 'out'], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    assert done.stderr.startswith('error: The package torch is needed for this.')
-    assert "pip install 'mmdet-digits[train]'" in done.stderr
-
-
 def test_a_list_of_images_on_stdin(photos, tmp_path):
     done = subprocess.run(
         [sys.executable, REPOSITORY / 'tools/read.py', '-', *WEIGHTS],
