@@ -15,9 +15,9 @@ from pathlib import Path
 
 from mmdet_digits.cli import add_config_options, add_trust_option, run_tool
 from mmdet_digits.coco.categories import DIGITS
-from mmdet_digits.deploy.extras import import_extra
 from mmdet_digits.deploy.image_list import find_images
 from mmdet_digits.errors import InputError
+from mmdet_digits.extras import import_extra
 from mmdet_digits.files import check_outputs
 
 BATCH_SIZES = (1, 8)

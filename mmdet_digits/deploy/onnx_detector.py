@@ -7,9 +7,9 @@ import torch
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 
-from mmdet_digits.deploy.extras import import_extra
 from mmdet_digits.deploy.onnx_export import INPUTS, OUTPUTS
 from mmdet_digits.errors import InputError
+from mmdet_digits.extras import import_extra
 
 PROVIDERS = ('CUDAExecutionProvider', 'CPUExecutionProvider')  # the first that is there
 

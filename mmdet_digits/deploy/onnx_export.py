@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from mmdet_digits.deploy.extras import import_extra
+from mmdet_digits.extras import import_extra
 from mmdet_digits.files import write_file
 from mmdet_digits.models.exportable_detector import ExportableDetector
 
