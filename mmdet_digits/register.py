@@ -46,4 +46,5 @@ import mmdet_digits.evaluation.metrics.number_metric
 import mmdet_digits.models.float32_roi_extractor
 import mmdet_digits.models.read_again_faster_rcnn
 import mmdet_digits.models.rounded_anchor_generator
+import mmdet_digits.models.timm_backbone
 import mmdet_digits.models.torchvision_weights

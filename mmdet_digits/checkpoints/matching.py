@@ -83,6 +83,37 @@ def check_checkpoint(
     return unlike
 
 
+def check_network(
+    weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], network: str
+) -> None:
+    """Check that weights are all those of a network of another library, and no others.
+
+    Args:
+        weights: by the names of that library.
+        expected: the state of the network.
+        network: its name, for the message.
+
+    Raises:
+        InputError: a weight is missing, unknown or of another shape.
+    """
+    faults = {
+        'missing': [name for name in expected if name not in weights and COUNTER not in name],
+        'unknown': [name for name in weights if name not in expected],
+        'of another shape': [
+            name
+            for name, value in weights.items()
+            if name in expected and getattr(value, 'shape', None) != expected[name].shape
+        ],
+    }
+    if any(faults.values()):
+        raise InputError(
+            f'not the weights of {network}.',
+            '; '.join(f'{what}: {_listed(names)}' for what, names in faults.items() if names),
+            'exactly its weights',
+            'give a file that was written for this very network',
+        )
+
+
 def leave_out(
     checkpoint: dict, path: Path | str, names: Sequence[str], expected: Mapping[str, Tensor]
 ) -> None:

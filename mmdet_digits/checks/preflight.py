@@ -28,6 +28,7 @@ from mmdet_digits.checks.config_data import annotated_datasets, coco_splits, rea
 from mmdet_digits.checks.data import Split, check_dataset
 from mmdet_digits.checks.finding import Check, Status, attempt
 from mmdet_digits.checks.keys import READ_KEYS, check_keys
+from mmdet_digits.checks.neck import check_neck
 from mmdet_digits.checks.schedule import check_schedule
 from mmdet_digits.checks.values import check_values
 from mmdet_digits.checks.weights import check_weights
@@ -91,6 +92,7 @@ def check_config(
         ('Values', check_values, cfg),
         ('Packages', check_packages, cfg),
         ('Classes', check_classes, cfg, splits),
+        ('Neck', check_neck, cfg),
         ('Image scale', check_scales, cfg),
         ('Same size in a batch', check_batch_independence, cfg),
     ]

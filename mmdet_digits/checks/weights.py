@@ -25,6 +25,11 @@ def check_weights(cfg: Mapping, ask: bool = False) -> list[Check]:
         check_source(path, source, ask, options_without(cfg, path))
         for path, source in sources.items()
     ]
+    checks += [
+        Check('Starting weights', Status.OK, f'{path}.pretrained={node["pretrained"]} fetches them')
+        for path, node in typed_dicts(cfg.get('model'), 'model')
+        if node.get('pretrained')
+    ]
     return checks or [Check('Starting weights', Status.OK, 'none: training from random weights')]
 
 
@@ -66,7 +71,7 @@ def check_source(path: str, source: str, ask: bool, without: str) -> Check:
 
     Args:
         path: where the config names it.
-        source: a file, an address, or a name such as ``torchvision://resnet50``.
+        source: as for :func:`mmdet_digits.checkpoints.sources.resolve`.
         ask: ask its server, if it has to be fetched.
         without: what to give ``--cfg-options`` to do without it.
     """
@@ -77,11 +82,12 @@ def check_source(path: str, source: str, ask: bool, without: str) -> Check:
         url, file = resolve(source)
     except InputError as error:
         return Check(
-            'No weights have this name.',
+            error.what,
             Status.FAIL,
             f'{path}={source}',
             error.expected,
-            f'correct {path}',
+            f'{error.fix}; or start without, every layer trained:\n'
+            f'         --cfg-options {without}',
         )
     if file.is_file():
         return Check('Starting weights', Status.OK, f'{path}={source}' + f' ({file})' * bool(url))

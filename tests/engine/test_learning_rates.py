@@ -123,6 +123,7 @@ EXPECTED = {
     'frcnn_tiny_best': warmed_up_cosine,
     'frcnn_tiny_384': warmed_up_cosine,
     'frcnn_tiny_weak': warmed_up_cosine,
+    'frcnn_lite0_best': warmed_up_cosine,
     'frcnn_synthetic': warmed_up_cosine,
     'frcnn_best': warmed_up_cosine,
     'frcnn_fp32': step(30),
