@@ -14,6 +14,8 @@ YAML_FILES = (
     '.github/workflows/ci.yml',
     '.github/ISSUE_TEMPLATE/bug.yml',
     '.github/ISSUE_TEMPLATE/result.yml',
+    'model-index.yml',
+    'configs/digits/metafile.yml',
 )
 
 
@@ -47,3 +49,26 @@ def test_what_is_installed_is_pinned():
     }
     wanted = {*project['dependencies'], *(name for names in extras for name in names)}
     assert wanted - pinned <= {'joblib'}  # scikit-learn's own
+
+
+def test_the_model_index_has_readmes_figures():
+    """Each model of the index stands in README's table, with the same figures and real files."""
+    index = yaml.safe_load((REPOSITORY / 'model-index.yml').read_text())
+    models = [
+        model
+        for path in index['Import']
+        for model in yaml.safe_load((REPOSITORY / path).read_text())['Models']
+    ]
+    table = [
+        [cell.strip() for cell in line.strip('|').split('|')]
+        for line in (REPOSITORY / 'README.md').read_text().splitlines()
+        if line.startswith('| `frcnn_')
+    ]
+    rows = {cells[0].split('`')[1]: cells[2:] for cells in table if len(cells) == 5}
+    assert {model['Name'] for model in models} == rows.keys()
+    for model in models:
+        assert (REPOSITORY / model['Config']).is_file()
+        assert (REPOSITORY / model.get('Weights', model['Config'])).is_file()
+        (result,) = model['Results']
+        figures = [f'{value / 100:.3f}' for value in result['Metrics'].values()]
+        assert figures == [cell.split()[0] for cell in rows[model['Name']]]

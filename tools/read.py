@@ -1,8 +1,7 @@
 """Read the numbers in images: python tools/read.py IMAGES...
 
 Each image should be one close crop of one number; --all reads several in one image. Uses the
-weights that come along, or --weights; needs neither torch nor mmdet. What a config and a checkpoint
-of your own read: tools/predict.py, or export them by tools/export_onnx.py.
+weights that come along, or --weights; needs neither torch nor mmdet, unless those are a checkpoint.
 
 Prints a line per image: file, number, confidence. With --out DIR it writes instead
   numbers.csv    image_id, file_name, number (-1 for none), confidence, and scores and boxes
@@ -53,8 +52,11 @@ def parse_args():
     add_reading_arguments(parser)
     parser.add_argument('--out', type=Path, help='folder for the outputs (default: print)')
     parser.add_argument(
-        '--weights', default='svhn', help='svhn (the default), synthetic, or an .onnx file'
+        '--weights',
+        default='svhn',
+        help='svhn (the default), synthetic, a file of export_onnx.py, or with --config a checkpoint',
     )
+    parser.add_argument('--config', help='the config of that checkpoint; needs torch and mmdet')
     parser.add_argument('--all', action='store_true', help='read all numbers of an image')
     parser.add_argument('--draw', action='store_true', help='also write DIR/pictures/')
     parser.add_argument('--threads', type=positive, help='default: as many as there are cores')
@@ -70,7 +72,7 @@ def main():
     paths = find_images([*(name for name in args.images if name != '-'), *listed])
     assembly = args.assembly and read_assembly(args.assembly)
     numbers = 'all' if args.all else 'one'
-    reader = NumberReader(args.weights, assembly=assembly, numbers=numbers, threads=args.threads)
+    reader = NumberReader(args.weights, args.config, assembly, numbers, args.threads)
     if not args.out:
         return print_numbers(args, reader, paths)
     return write_numbers(args, reader, paths)

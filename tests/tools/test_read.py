@@ -92,6 +92,20 @@ def test_other_settings_need_another_folder(run_tool, photos, tmp_path):
     assert not (tmp_path / 'out' / 'pred.csv').exists()
 
 
+def test_a_checkpoint_reads_what_its_export_reads(run_tool, photos, tmp_path):
+    name = REPOSITORY / 'models/frcnn_tiny_synthetic_256.safetensors'
+    config = REPOSITORY / 'configs/digits/frcnn_tiny_synthetic_256.py'
+    arguments = ('photos', '--weights', name, '--config', config)
+    done = run_tool('read.py', *arguments, cwd=tmp_path)
+    expected = run_tool('read.py', 'photos', *WEIGHTS, cwd=tmp_path)
+    assert done.returncode == expected.returncode == 3
+    ours, theirs = (
+        [line.split(',')[:2] for line in run.stdout.splitlines() if line.startswith('photos')]
+        for run in (done, expected)
+    )
+    assert ours == theirs and len(ours) == 5
+
+
 def test_a_list_of_images_on_stdin(photos, tmp_path):
     done = subprocess.run(
         [sys.executable, REPOSITORY / 'tools/read.py', '-', *WEIGHTS],
