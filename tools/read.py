@@ -54,7 +54,7 @@ def parse_args():
     parser.add_argument(
         '--weights',
         default='svhn',
-        help='svhn (the default), synthetic, a file of export_onnx.py, or with --config a checkpoint',
+        help='svhn (the default), synthetic, an .onnx file, or with --config a checkpoint',
     )
     parser.add_argument('--config', help='the config of that checkpoint; needs torch and mmdet')
     parser.add_argument('--all', action='store_true', help='read all numbers of an image')
