@@ -1,12 +1,9 @@
 """The gallery of wrongly read numbers, as one picture and as one page that needs nothing else."""
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import numpy as np
 from PIL import Image
 
@@ -27,6 +24,7 @@ from mmdet_digits.visualization.digit_pictures import (
     true_marks,
     with_caption,
 )
+from mmdet_digits.visualization.pages import render
 
 PANEL = (300, 150)  # room for one enlarged image in pixels
 
@@ -129,7 +127,8 @@ def error_page(errors: NumberErrors, tiles: Sequence[Tile], facts: dict[str, str
         'kept at 98 % accuracy': f'{100 * scores["coverage_at_98"]:.1f} %',
     }
     counts, rates = errors.confusion.tolist(), confusion_rates(errors.confusion).tolist()
-    return _template().render(
+    return render(
+        'error_report.html.jinja',
         facts=facts,
         figures=figures,
         kinds={text: scores[key] for key, text in KINDS.items()},
@@ -142,22 +141,6 @@ def error_page(errors: NumberErrors, tiles: Sequence[Tile], facts: dict[str, str
         wrong=wrong,
         tiles=tiles,
     )
-
-
-def _template() -> jinja2.Template:
-    folder = jinja2.FileSystemLoader(Path(__file__).parent)
-    environment = jinja2.Environment(
-        loader=folder, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
-    )
-    environment.filters['png'] = _png
-    return environment.get_template('error_report.html.jinja')
-
-
-def _png(picture: Image.Image) -> str:
-    """The base64 of a PNG of a picture."""
-    content = io.BytesIO()
-    picture.save(content, 'PNG', optimize=True)
-    return base64.b64encode(content.getvalue()).decode()
 
 
 def _load(path: Path, annotations: Annotations, image: int) -> np.ndarray:

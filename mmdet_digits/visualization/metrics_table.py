@@ -26,18 +26,30 @@ ROWS = {
 
 
 def metrics_table(metrics: Mapping[str, float]) -> Table:
-    """Lay the main figures of a test run out as a table; figures it does not have are left out.
-
-    What a config's own metrics return is shown under its key.
+    """Lay the main figures of a test run out as a table for the terminal; see :func:`metric_rows`.
 
     Args:
         metrics: value per metric key, as the evaluators return them.
     """
     table = Table('metric')
     table.add_column('value', justify='right')
+    for name, value in metric_rows(metrics):
+        table.add_row(Text(name), value)
+    return table
+
+
+def metric_rows(metrics: Mapping[str, float]) -> list[tuple[str, str]]:
+    """The main figures of a test run, each with its name; figures it does not have are left out.
+
+    What a config's own metrics return is shown under its key.
+
+    Args:
+        metrics: value per metric key, as the evaluators return them.
+    """
+    rows = []
     for key, name in [*ROWS.items(), *((key, key) for key in own_metrics(metrics))]:
         if key in metrics:
             form = '.1f' if key == 'images_per_second' else '.3f'
             value = metrics[key]
-            table.add_row(Text(name), f'{value:{form}}' if isinstance(value, float) else str(value))
-    return table
+            rows.append((name, f'{value:{form}}' if isinstance(value, float) else str(value)))
+    return rows
