@@ -136,7 +136,8 @@ def test_training_and_prediction_beside_torchvision():
 def test_switches_and_profile():
     rows = run('switches.py', 'frcnn_tiny', '--repeats', '1')
     assert list(rows)[2:] == [
-        'none', 'channels_last', 'fused optimizer', 'mixed precision', 'all together'
+        'none', 'channels_last', 'keep_freed_memory', 'fused optimizer', 'mixed precision',
+        'all together',
     ]  # fmt: skip
     assert rows['none'][1] == rows['none'][-1] == '1.00'
     assert float(rows['fused optimizer'][2]) == float(rows['none'][2])  # the first loss
