@@ -95,6 +95,33 @@ def test_a_contender_trains_or_predicts(work, training):
         assert [loss for _, loss in steps] == [None, None]
 
 
+def test_ways_of_one_detector_follow_each_other(work, tmp_path, monkeypatch, capsys):
+    import step_ways
+
+    images = ['--images', str(work.images), '--ann', str(work.ann), '--repeats', '1']
+    file = tmp_path / 'ways.json'
+    argv = ['step_ways.py', 'frcnn_tiny', *images, '--batches', '2', '1', '--json', str(file)]
+    monkeypatch.setattr(sys, 'argv', argv)
+    step_ways.main()
+    ways = json.loads(file.read_text())
+    order = [(2, True), (2, False), (1, True), (1, False)]
+    assert [(way['batch'], way['amp']) for way in ways] == order
+    assert all(way['size'] == '192x96' and way['rates'][0] > 0 for way in ways)
+    assert len([line for line in capsys.readouterr().out.splitlines() if '192x96' in line]) == 4
+
+
+def test_a_way_without_memory_does_not_stop_the_others(work, monkeypatch):
+    import step_ways
+    from programme_page import way_row
+
+    def prepare(contender, work):
+        raise torch.OutOfMemoryError('CUDA out of memory')
+
+    monkeypatch.setattr(step_ways, 'prepare', prepare)
+    way = dict(batch=24, amp=False, **step_ways.time_way('torchvision', work))
+    assert way_row(way) == ['24', 'FP32', '', 'out of memory', '']
+
+
 def test_too_few_images_are_an_error(work):
     from contenders import Contender
     from detectors import prepare
@@ -136,7 +163,8 @@ def test_training_and_prediction_beside_torchvision():
 def test_switches_and_profile():
     rows = run('switches.py', 'frcnn_tiny', '--repeats', '1')
     assert list(rows)[2:] == [
-        'none', 'channels_last', 'fused optimizer', 'mixed precision', 'all together'
+        'none', 'channels_last', 'keep_freed_memory', 'fused optimizer', 'mixed precision',
+        'all together',
     ]  # fmt: skip
     assert rows['none'][1] == rows['none'][-1] == '1.00'
     assert float(rows['fused optimizer'][2]) == float(rows['none'][2])  # the first loss
