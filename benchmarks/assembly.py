@@ -21,9 +21,11 @@ from common import describe_machine, print_table, spread, time_in_turn
 from detection_noise import DetectionNoise, perturb_detections
 
 from mmdet_digits.assembly.detections import Detections
+from mmdet_digits.assembly.grouping import NEIGHBOURS
 from mmdet_digits.assembly.number_assembly import (
     PRESETS,
     STACKED_ANGLE,
+    SURE,
     NumberAssembly,
     assemble_numbers,
     sweep_numbers,
@@ -258,10 +260,39 @@ def plain_number(digits: list[tuple], setting: NumberAssembly) -> str:
             if min(digit[0][3] - digit[0][1], height)
             >= setting.min_height_ratio * max(digit[0][3] - digit[0][1], height)
         ]
+    if setting.one_group:
+        digits = plain_group(digits)
     if setting.max_digits is not None:
         digits = sorted(digits, key=lambda digit: -digit[2])[: setting.max_digits]
     text = ''.join(str(digit[1]) for digit in plain_order(digits, setting)) or '-1'
     return text if setting.leading_zeros else str(int(text))
+
+
+def plain_group(digits: list[tuple]) -> list[tuple]:
+    """Keep the digits of the surest group; of equally sure ones that of the earliest digit."""
+    groups = []
+    for digit in digits:
+        near = [group for group in groups if any(plain_near(digit, other) for other in group)]
+        groups = [group for group in groups if group not in near]
+        groups.append([digit, *(other for group in near for other in group)])
+
+    def surest(group):
+        clipped = [min(max(score, SURE[0]), SURE[1]) for _, _, score, _ in group]
+        first = min(digits.index(digit) for digit in group)
+        return round(sum(math.log(score / (1 - score)) for score in clipped), 9), -first
+
+    best = max(groups, key=surest, default=[])
+    return [digit for digit in digits if digit in best]
+
+
+def plain_near(digit: tuple, other: tuple) -> bool:
+    """Return whether two digits stand next to each other."""
+    (ax1, ay1, ax2, ay2), (bx1, by1, bx2, by2) = digit[0], other[0]
+    height = max(ay2 - ay1, by2 - by1)
+    return (
+        max(ax1, bx1) - min(ax2, bx2) <= NEIGHBOURS[0] * height
+        and max(ay1, by1) - min(ay2, by2) <= NEIGHBOURS[1] * height
+    )
 
 
 def plain_duplicates(digits: list[tuple], setting: NumberAssembly) -> list[tuple]:

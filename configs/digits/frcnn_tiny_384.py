@@ -25,7 +25,7 @@ keep = dict(resize, keep_original=True)
 test_pipeline = [_base_.load_image, keep, _base_.load_boxes, _base_.pack_for_test]
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-number = dict(type='NumberMetric', assembly=dict(iou_thr=0.3))
+number = dict(type='NumberMetric', assembly=dict(iou_thr=0.3, one_group=True))
 val_evaluator = [_base_.coco_on_valid, number]
 test_evaluator = [_base_.coco_on_test, number]
 

@@ -10,22 +10,31 @@ they overlap. Of 39,855 neighbouring digits in SVHN's training set, 0.1 % are fu
 0.5 % in y: upright stacks, which become several numbers."""
 
 
+def are_near(bboxes: np.ndarray, gap: tuple[float, float]) -> np.ndarray:
+    """Which boxes (..., N, 4) are near which: (..., N, N).
+
+    Args:
+        bboxes: the boxes.
+        gap: how far they may be from each other, in x and in y, in heights of the higher one.
+    """
+    heights = box_heights(bboxes)
+    reach = np.maximum(heights[..., :, None], heights[..., None, :])[..., None] * gap
+    low = np.maximum(bboxes[..., :, None, :2], bboxes[..., None, :, :2])
+    high = np.minimum(bboxes[..., :, None, 2:], bboxes[..., None, :, 2:])
+    return (low - high <= reach).all(-1)
+
+
 def group_boxes(bboxes: np.ndarray, gap: tuple[float, float]) -> list[list[int]]:
     """Group boxes (N, 4) of which each is near another one of its group.
 
     Args:
         bboxes: the boxes.
-        gap: how far they may be from each other, in x and in y, in heights of the higher one.
+        gap: as for :func:`are_near`.
 
     Returns:
         The indices of each group, in ascending order.
     """
-    heights = box_heights(bboxes)
-    reach = np.maximum(heights[:, None], heights[None])[..., None] * gap
-    apart = np.maximum(bboxes[:, None, :2], bboxes[None, :, :2]) - np.minimum(
-        bboxes[:, None, 2:], bboxes[None, :, 2:]
-    )
-    near = (apart <= reach).all(-1)
+    near = are_near(bboxes, gap)
     groups, left = [], set(range(len(bboxes)))
     while left:
         group, reached = set(), {min(left)}

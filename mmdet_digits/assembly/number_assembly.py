@@ -21,10 +21,14 @@ from enum import IntEnum
 import numpy as np
 
 from mmdet_digits.assembly.detections import Block, Detections, make_blocks
+from mmdet_digits.assembly.grouping import NEIGHBOURS, are_near
 from mmdet_digits.assembly.padded_boxes import box_centers, box_heights
 
 NO_NUMBER = '-1'
 """What is written for an image without a digit."""
+
+SURE = 1e-6, 1 - 1e-6
+"""Scores beyond these have the same log-odds."""
 
 STACKED_ANGLE = np.deg2rad(75)
 """Order ``'axis'``: a number whose axis is steeper than this is read from top to bottom.
@@ -66,6 +70,9 @@ class NumberAssembly:
         max_gap_heights: The same in median digit heights, so that it holds at every scale.
         min_height_ratio: Digits are dropped whose height and the number's height, the
             score-weighted median of its digits' heights, have a smaller ratio than this.
+        one_group: Whether only one group of digits stays, in which each is next to another one
+            (:data:`mmdet_digits.assembly.grouping.NEIGHBOURS`): the surest, by the sum of the
+            log-odds of its scores. So letters beside a number that look like digits are left out.
         max_digits: Only this many digits stay, the best-scored ones.
         order: How digits are read: by ``'left'`` edge, by ``'center'`` (its x), or along the
             number's own ``'axis'``: left to right, and top to bottom where digits are stacked.
@@ -87,6 +94,7 @@ class NumberAssembly:
     max_gap_px: float | None = None
     max_gap_heights: float | None = 2.0
     min_height_ratio: float | None = 0.4
+    one_group: bool = False
     max_digits: int | None = None
     order: str = 'left'
     leading_zeros: bool = True
@@ -96,7 +104,7 @@ class NumberAssembly:
         self._check_choice('duplicate_winner', ('score', 'left'))
         self._check_choice('order', ('left', 'center', 'axis'))
         self._check_choice('ties', ('boxes', 'input'))
-        for switch in ('score_inclusive', 'class_agnostic', 'leading_zeros'):
+        for switch in ('score_inclusive', 'class_agnostic', 'one_group', 'leading_zeros'):
             self._check_choice(switch, (True, False))
         self._check_range('score_thr', 0, 1, optional=False)
         self._check_range('iou_thr', 0, 1)
@@ -289,6 +297,8 @@ def _apply_rules(block: Block, setting: NumberAssembly) -> np.ndarray:
             _drop_far(block, reasons, max_gap, unit)
     if setting.min_height_ratio is not None:
         _drop_odd_heights(block, reasons, setting.min_height_ratio)
+    if setting.one_group:
+        _keep_surest_group(block, reasons)
     if setting.max_digits is not None:
         read = reasons == Reason.READ
         rank = _rank(np.where(read, -block.scores, np.inf))
@@ -335,6 +345,19 @@ def _drop_far(block: Block, reasons: np.ndarray, max_gap: float, heights: np.nda
     best = np.where(read, block.scores, -np.inf).argmax(axis=1)
     drop_one = far & (count == 2) & (slots != best[:, None])
     reasons[drop_many | drop_one] = Reason.FAR
+
+
+def _keep_surest_group(block: Block, reasons: np.ndarray):
+    """Drop digits that are not in the group whose scores have the largest sum of log-odds."""
+    read = reasons == Reason.READ
+    joined = are_near(block.bboxes, NEIGHBOURS) & read[:, :, None] & read[:, None]
+    for _ in range(reasons.shape[1].bit_length()):  # neighbours of neighbours and so on
+        joined = joined.astype(np.float32) @ joined.astype(np.float32) > 0
+    scores = block.scores.clip(*SURE)
+    odds = np.where(read, np.log(scores / (1 - scores)), 0)
+    sums = np.where(read, (joined * odds[:, None]).sum(axis=2).round(9), -np.inf)
+    best = joined[np.arange(len(read)), sums.argmax(axis=1)]
+    reasons[read & ~best] = Reason.FAR
 
 
 def _drop_odd_heights(block: Block, reasons: np.ndarray, min_ratio: float):

@@ -51,6 +51,10 @@ LOW_HIGH = [digit(1, 0, h=10, score=0.8), digit(2, 12, h=20, score=0.9)]
 LEVEL = [digit(1, 0), digit(2, 12, h=40)]
 STACK = [digit(1, 1, 50), digit(2, 0, 25), digit(3, 2, 0)]
 CLIMB = [digit(1, 0, 40), digit(2, 8, 20), digit(3, 16, 0)]
+SIGN = [digit(4, 0), digit(1, 12), *(digit(5, x, score=0.6) for x in (60, 72, 84))]
+EDGE = [digit(1, 0), digit(2, 24)]  # 14 px apart, 0.7 of 20
+BEYOND = [digit(1, 0), digit(2, 24.5, score=0.95)]
+EVEN = [digit(2, 40), digit(1, 0)]
 WIDE = [digit(1, 0, w=30), digit(2, 2, w=10)]  # the 2 starts later and has its centre earlier
 
 
@@ -101,6 +105,13 @@ WIDE = [digit(1, 0, w=30), digit(2, 2, w=10)]  # the 2 starts later and has its 
         pytest.param(STACK, {'order': 'axis'}, '321', [], id='stack along its axis'),
         pytest.param(CLIMB, {'order': 'axis'}, '123', [], id='slant along its axis'),
         pytest.param(ONE, {'order': 'axis'}, '7', [], id='axis of one'),
+        pytest.param(SIGN, {'one_group': True}, '41', ['FAR'] * 3, id='the surest group'),
+        pytest.param(SIGN, {}, '41555', [], id='all groups'),
+        pytest.param(SIGN[2:], {'one_group': True}, '555', [], id='one group'),
+        pytest.param(EDGE, {'one_group': True}, '12', [], id='just near enough'),
+        pytest.param(BEYOND, {'one_group': True}, '2', ['FAR'], id='just too far'),
+        pytest.param(EVEN, {'one_group': True}, '1', ['FAR'], id='equally sure: further left'),
+        pytest.param([], {'one_group': True}, '-1', [], id='no group'),
         pytest.param(WIDE, {'order': 'left'}, '12', [], id='by left edge'),
         pytest.param(WIDE, {'order': 'center'}, '21', [], id='by centre'),
         pytest.param([digit(2, 0, 9), digit(1, 0)], {}, '12', [], id='equal edges: higher first'),
@@ -158,6 +169,8 @@ SETTINGS = [
     NumberAssembly(order='axis', iou_thr=0.2, class_agnostic=False),
     NumberAssembly(max_gap_px=40.0, max_gap_heights=None, ties='input', leading_zeros=False),
     NumberAssembly(duplicate_winner='left', containment_thr=None, min_height_ratio=0.7),
+    NumberAssembly(one_group=True, max_gap_heights=None, min_height_ratio=None),
+    NumberAssembly(one_group=True, iou_thr=0.3, max_digits=3),
 ]
 
 
