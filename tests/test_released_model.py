@@ -5,29 +5,42 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from mmdet_digits.assembly.number_assembly import assemble_numbers
 from mmdet_digits.checkpoints.safetensors_files import read_safetensors
 from mmdet_digits.checks.config_files import read_config
+from mmdet_digits.deploy.onnx_export import settings_of
+from mmdet_digits.deploy.onnx_graph import OnnxGraph
 from mmdet_digits.deploy.predictor import collect_predictions, load_detector, predict_images
 from mmdet_digits.evaluation.assembly_files import read_assembly
 from mmdet_digits.repository import REPOSITORY
 from mmdet_digits.synthetic import DatasetSpec, write_dataset
 
 MODELS = REPOSITORY / 'models'
+FILES = sorted(path for path in MODELS.iterdir() if path.suffix in ('.onnx', '.safetensors'))
 WEIGHTS = MODELS / 'frcnn_tiny_synthetic_256.safetensors'
 CONFIG = 'configs/digits/frcnn_tiny_synthetic_256.py'
 
 
-def test_the_file_is_the_one_of_the_card_and_small():
-    digest = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
+@pytest.mark.parametrize('path', FILES, ids=lambda path: path.name)
+def test_files_are_those_of_the_card_and_small(path):
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert digest in (MODELS / 'README.md').read_text()
-    assert WEIGHTS.stat().st_size <= 10e6
+    assert path.stat().st_size <= 10e6
 
 
-def test_its_config_names_no_folder_of_the_machine_that_trained_it():
-    text = read_safetensors(WEIGHTS)['meta']['cfg']
-    assert 'data/street' in text
+@pytest.mark.parametrize('path', sorted(MODELS.glob('*.safetensors')), ids=lambda path: path.name)
+def test_configs_name_no_folder_of_the_machine_that_trained(path):
+    text = read_safetensors(path)['meta']['cfg']
+    assert 'data/s' in text
     assert not re.findall(r"'/(?!usr/share/fonts')[^']*'", text)
+
+
+@pytest.mark.parametrize('path', sorted(MODELS.glob('*.onnx')), ids=lambda path: path.name)
+def test_exports_read_images_as_their_configs_do(path):
+    cfg = read_config(f'configs/digits/{path.stem}.py')
+    assert OnnxGraph(path).settings == json.loads(json.dumps(settings_of(cfg)))
 
 
 def test_it_reads_most_scenes_that_it_has_not_seen(tmp_path, monkeypatch):

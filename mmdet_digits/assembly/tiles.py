@@ -6,8 +6,10 @@ from mmdet_digits.boxes import areas, intersections
 
 LARGE = 4.0
 """From this many pixels per pixel of the canvas on, an image is read in parts; none of SVHN's."""
-FINEST = 2.0
-"""Pixels per pixel of the canvas in the smallest parts."""
+FINEST = 3.0
+"""Pixels per pixel of the canvas in the smallest parts. Of 40 SVHN images set into scenes of 2000 x
+1500 px, digits 40 to 120 px high, 29 are read so in 0.5 s each on one core; 28 in 1.0 s with 2.0; 9
+in one piece; and 31 of the images by themselves."""
 SHARED = 0.5
 """How much of the smaller of two boxes they may share; more, and the better-scored one stays."""
 

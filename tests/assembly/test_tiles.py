@@ -14,13 +14,13 @@ def test_what_is_large(size, large):
     assert is_large(size, CANVAS) == large
 
 
-@pytest.mark.parametrize('size', [(800, 400), (4000, 3000), (3000, 4000), (801, 333), (5000, 20)])
+@pytest.mark.parametrize('size', [(1200, 600), (4000, 3000), (3000, 4000), (1201, 633), (5000, 20)])
 def test_a_number_half_as_large_as_a_tile_lies_whole_in_one(size):
     tiles = plan_tiles(size, CANVAS)
     assert (tiles[:, :2] >= 0).all() and (tiles[:, 2:] <= size).all()
     assert tiles[-1].tolist() == [0, 0, *size]
     sides = tiles[:, 2:] - tiles[:, :2]
-    for factor in (2, 4):
+    for factor in (3, 6):
         wished = np.minimum(size, (factor * 200, factor * 100))
         (of_size,) = np.nonzero((sides == wished).all(1))
         assert len(of_size)
@@ -32,11 +32,11 @@ def test_a_number_half_as_large_as_a_tile_lies_whole_in_one(size):
 
 
 def test_tiles_of_an_image():
-    assert plan_tiles((400, 200), CANVAS).tolist() == [[0, 0, 400, 200]]
-    tiles = plan_tiles((800, 200), CANVAS)
+    assert plan_tiles((600, 300), CANVAS).tolist() == [[0, 0, 600, 300]]
+    tiles = plan_tiles((1200, 300), CANVAS)
     assert tiles.tolist() == [
-        *([0, 0, 400, 200], [200, 0, 600, 200], [400, 0, 800, 200]),
-        [0, 0, 800, 200],
+        *([0, 0, 600, 300], [300, 0, 900, 300], [600, 0, 1200, 300]),
+        [0, 0, 1200, 300],
     ]
 
 
