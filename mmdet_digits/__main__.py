@@ -41,8 +41,8 @@ def not_installed(tool: str, package: str) -> InputError:
     return InputError(
         f'mmdet-digits {tool} needs more than is installed.',
         f'no package {package}',
-        "what the extra 'train' brings",
-        "pip install 'mmdet-digits[train]', or in a clone pip install -r requirements.txt",
+        'what requirements.txt lists',
+        'pip install -r requirements.txt, in a clone of the project',
     )
 
 

@@ -102,8 +102,8 @@ def test_what_needs_the_rest_says_so(installed, tmp_path, tool, package):
     assert done.stderr == (
         f'error: mmdet-digits {tool} needs more than is installed.\n'
         f'  found:    no package {package}\n'
-        "  expected: what the extra 'train' brings\n"
-        "  fix: pip install 'mmdet-digits[train]', or in a clone pip install -r requirements.txt\n"
+        '  expected: what requirements.txt lists\n'
+        '  fix: pip install -r requirements.txt, in a clone of the project\n'
     )
 
 
