@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from mmdet_digits.errors import RunError
@@ -12,7 +13,7 @@ PART = '.part'
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def write_durably(path: Path | str, content: bytes, flush: bool = True) -> None:
+def write_durably(path: Path | str, content: bytes | Iterable[bytes], flush: bool = True) -> None:
     """Replace a file by another content, at once and for good.
 
     The content goes to a file beside it, ``.PID.NAME.part``, is flushed to the disk, and takes the
@@ -20,7 +21,7 @@ def write_durably(path: Path | str, content: bytes, flush: bool = True) -> None:
 
     Args:
         path: the file; its folder is made if it is not there.
-        content: all of it.
+        content: all of it, or its parts as they come.
         flush: False for one of many files of which a later one says that all are there; a power cut
             may take those.
 
@@ -32,7 +33,8 @@ def write_durably(path: Path | str, content: bytes, flush: bool = True) -> None:
     part = part_of(path)
     try:
         with part.open('wb') as file:
-            file.write(content)
+            for piece in [content] if isinstance(content, bytes) else content:
+                file.write(piece)
             file.flush()
             if flush:
                 os.fsync(file.fileno())
@@ -40,7 +42,8 @@ def write_durably(path: Path | str, content: bytes, flush: bool = True) -> None:
     except BaseException as error:
         part.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno in NO_SPACE:
-            raise _no_space(path, len(content), error) from error
+            needed = f'{len(content):,} bytes' if isinstance(content, bytes) else 'more'
+            raise _no_space(path, needed, error) from error
         raise
     if flush:
         _sync_folder(path.parent)
@@ -99,12 +102,12 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _no_space(path: Path, needed: int, error: OSError) -> RunError:
+def _no_space(path: Path, needed: str, error: OSError) -> RunError:
     kept = f'{path} is as it was' if path.exists() else 'files written before are whole'
     return RunError(
         f'{path}: not written; {kept}.',
         f'{error.strerror.lower()}; {shutil.disk_usage(path.parent).free:,} bytes are free there',
-        f'{needed:,} bytes',
+        needed,
         'make room, or name a folder on another disk; a training goes on with the same command '
         'and --resume',
     )

@@ -17,6 +17,23 @@ def test_new_folder_new_file_and_another_content(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_parts_are_written_as_they_come(tmp_path):
+    path = tmp_path / 'file'
+    write_durably(path, (bytes([65 + n]) * 2 for n in range(3)))
+    assert path.read_bytes() == b'AABBCC'
+
+    def broken():
+        yield b'half'
+        raise ValueError('no more')
+
+    with pytest.raises(ValueError, match='no more'):
+        write_durably(path, broken())
+    assert path.read_bytes() == b'AABBCC' and list(tmp_path.iterdir()) == [path]
+    with small_files(), pytest.raises(RunError, match='expected: more'):
+        write_durably(path, (bytes(10_000) for _ in range(20)))
+    assert path.read_bytes() == b'AABBCC' and list(tmp_path.iterdir()) == [path]
+
+
 def test_no_space_keeps_the_old_file_and_says_what_is_needed(tmp_path):
     path = tmp_path / 'file'
     write_durably(path, b'old')

@@ -5,17 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mmdet_digits.assembly.number_assembly import NO_NUMBER
+from mmdet_digits.durable_files import write_durably
 from mmdet_digits.errors import InputError
-from mmdet_digits.evaluation.predictions import Predictions
-from mmdet_digits.evaluation.submission import (
-    NUMBERS_HEADER,
-    number_row,
-    numbers_csv,
-    predictions_json,
-)
+from mmdet_digits.evaluation.predictions import KEYS
+from mmdet_digits.evaluation.submission import NUMBERS_HEADER, number_row, numbers_csv
 from mmdet_digits.files import csv_text, read_json, write_file
 from mmdet_digits.reader.number_reading import NumberReading
 
@@ -128,30 +122,46 @@ def write_tables(
     Returns:
         How many numbers there are.
     """
-    rows, strings, digits, owners = [], [], [], []
-    for image_id, record in zip(image_ids, log.records(names), strict=True):
-        readings = record.get('numbers', [record])
-        for reading in readings:
-            rows.append(_row(image_id, record['file_name'], reading))
-        if submitted:
-            strings.append(rows[-1][2])
-            found = [*record.get('digits', ()), *record.get('dropped', ())]
-            digits += [(*digit['box'], digit['score'], digit['value']) for digit in found]
-            owners += [image_id] * len(found)
-    write_file(folder / TABLE, csv_text(NUMBERS_HEADER, rows))
+    count, strings = 0, []
+
+    def table() -> Iterator[bytes]:
+        nonlocal count
+        yield csv_text(NUMBERS_HEADER, []).encode()
+        for image_id, record in zip(image_ids, log.records(names), strict=True):
+            for reading in record.get('numbers', [record]):
+                row = _row(image_id, record['file_name'], reading)
+                strings.append(row[2])
+                count += row[2] != NO_NUMBER
+                yield csv_text(row, []).encode()
+
+    write_durably(folder / TABLE, table())
     if submitted:
-        arrays = np.array(digits, dtype=float).reshape(-1, 6)
-        arrays[:, 2:4] -= arrays[:, :2]
-        predictions = Predictions(
-            str(folder / SUBMITTED[0]),
-            np.array(owners, dtype=int),
-            arrays[:, :4].round(3),
-            arrays[:, 4],
-            arrays[:, 5].astype(int),
+        detections = (
+            detection
+            for image_id, record in zip(image_ids, log.records(names), strict=True)
+            for detection in _detections(image_id, record)
         )
-        write_file(folder / SUBMITTED[0], predictions_json(predictions))
+        write_durably(folder / SUBMITTED[0], _json_lines(detections))
         write_file(folder / SUBMITTED[1], numbers_csv(image_ids, strings))
-    return sum(row[2] != NO_NUMBER for row in rows)
+    return count
+
+
+def _detections(image_id: int, record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """All digits of an image as ``pred.json`` lists them."""
+    for digit in (*record.get('digits', ()), *record.get('dropped', ())):
+        x1, y1, x2, y2 = digit['box']
+        bbox = [x1, y1, round(x2 - x1, 3), round(y2 - y1, 3)]
+        values = int(image_id), bbox, digit['score'], digit['value'] + 1
+        yield dict(zip(KEYS, values, strict=True))
+
+
+def _json_lines(values: Iterable[Any]) -> Iterator[bytes]:
+    """A JSON list, one of its values per line."""
+    before = b'[\n'
+    for value in values:
+        yield before + json.dumps(value).encode()
+        before = b',\n'
+    yield (b'' if before == b',\n' else before) + b'\n]\n'
 
 
 def _row(image_id: int, name: str, reading: Mapping[str, Any]) -> tuple:
