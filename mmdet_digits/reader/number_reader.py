@@ -1,6 +1,7 @@
 """Numbers out of images in three lines of Python; needs numpy, OpenCV, Pillow and ONNX Runtime."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import compress, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,7 @@ class NumberReader:
 
     Raises:
         InputError: the weights are not there, or are none of these.
-        ValueError: there is no such preset or field of the assembly.
+        ValueError: there is no such preset or field of the assembly, or ``numbers`` is neither.
     """
 
     def __init__(
@@ -63,7 +64,9 @@ class NumberReader:
         numbers: str = 'one',
         threads: int | None = None,
     ) -> None:
-        self._read = {'one': make_reading, 'all': make_readings}[numbers]
+        if numbers not in ('one', 'all'):
+            raise ValueError(f"numbers: expected 'one' or 'all', found {numbers!r}")
+        self._read = make_readings if numbers == 'all' else make_reading
         most = MOST_NUMBERS if numbers == 'all' else None
         self.weights = (
             REPOSITORY / 'models' / RELEASED[weights] if weights in RELEASED else Path(weights)
@@ -127,12 +130,7 @@ class NumberReader:
     def _read_large(self, image: np.ndarray, name: str | None) -> Reading:
         """Read an image in parts, and of its numbers the surest, unless all are wanted."""
         found = detect_in_tiles(image, self.detector)
-        readings = make_readings(*found, self.assembly, name, image)
-        if self._read is make_readings:
-            return readings
-        if not readings:
-            return make_reading(*found, self.assembly, name, image)
-        return max(readings, key=lambda reading: sum(digit.score for digit in reading.digits))
+        return self._read(*found, replace(self.assembly, one_group=True), name, image)
 
 
 def detect_in_tiles(

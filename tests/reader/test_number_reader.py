@@ -112,12 +112,31 @@ def test_several_numbers_in_one_image(scenes):
         assert x - 4 <= left < right <= x + 132 and y - 4 <= top < bottom <= y + 68
 
 
+def test_a_large_photo_is_read_in_parts(scenes):
+    """Two numbers far apart on a wall of 1800 x 1200 px; in one piece each digit is lost."""
+    wall = np.full((1200, 1800, 3), 127, np.uint8)
+    places = (150, 100), (1300, 900)
+    for (x, y), scene in zip(places, scenes[8:10], strict=True):
+        wall[y : y + 128, x : x + 256] = cv2.resize(scene.image, (256, 128))
+    expected = [''.join(map(str, scene.digits)) for scene in scenes[8:10]]
+    readings = NumberReader(numbers='all')(wall)
+    assert [reading.number for reading in readings] == expected
+    for reading, (x, y) in zip(readings, places, strict=True):
+        left, top, right, bottom = reading.box
+        assert x <= left < right <= x + 256 and y <= top < bottom <= y + 128
+    reading = NumberReader()(wall)
+    assert reading.number in expected
+    assert {digit.reason for digit in reading.dropped} >= {'far'}
+
+
 def test_the_assembly_can_be_chosen(reader, scenes):
     image = scenes[0].image
     lowest = NumberReader('synthetic', assembly=dict(max_digits=1))
     assert lowest.assembly.iou_thr == reader.assembly.iou_thr == 0.3
     assert len(lowest(image).number) == 1
     assert NumberReader('synthetic', assembly='system_a').assembly.leading_zeros is False
+    with pytest.raises(ValueError, match="expected 'one' or 'all', found 'two'"):
+        NumberReader('synthetic', numbers='two')
     with pytest.raises(ValueError, match="did you mean 'score_thr'"):
         NumberReader('synthetic', assembly=dict(score_tr=0.1))
 
